@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import inspect
+import os
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from sphinx.application import Sphinx
+from sphinx.util.inspect import signature, stringify_signature
+
+from guided_sr import __version__
+
+project = "guided-sr"
+author = "The guided-sr authors"
+project_copyright = "The guided-sr authors"
+version = release = __version__
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+]
+exclude_patterns = ["_build"]
+default_role = "code"
+
+myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+maximum_signature_line_length = 72
+
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+napoleon_include_init_with_doc = False
+napoleon_custom_sections = [
+    ("Call arguments", "params_style"),
+    "Input shape",
+    "Output shape",
+    "Reference",
+    "Source",
+    "Units",
+]
+
+copybutton_prompt_text = r"\$ |>>> |\.\.\. "
+copybutton_prompt_is_regexp = True
+
+html_theme = "furo"
+html_title = f"guided-sr {release}"
+
+
+def signature_of_init(
+    app: Sphinx,
+    what: str,
+    name: str,
+    obj: Any,
+    options: Any,
+    arguments: str | None,
+    result: str | None,
+) -> tuple[str, None] | None:
+    # Keras classes hide their arguments behind __new__(*args, **kwargs).
+    if what != "class" or not inspect.isfunction(obj.__init__):
+        return None
+    shown = signature(obj.__init__, bound_method=True)
+    text = stringify_signature(
+        shown, show_return_annotation=False, unqualified_typehints=True
+    )
+    return text, None
+
+
+def setup(app: Sphinx) -> None:
+    app.connect("autodoc-process-signature", signature_of_init)
