@@ -1,0 +1,41 @@
+"""Images as files, grids in millimetres, intensities, and stacks of slices."""
+
+from guided_sr.volumes.geometry import (
+    bring_to_grid,
+    corners,
+    overlap_fraction,
+    require_overlap,
+    slice_axis,
+    target_affine,
+    voxel_sizes,
+)
+from guided_sr.volumes.intensity import IntensityScale, fit_intensity
+from guided_sr.volumes.nifti import (
+    Volume,
+    make_image,
+    read_volume,
+    sha256_of,
+    write_volume,
+)
+from guided_sr.volumes.views import from_slices, to_slices
+from guided_sr.volumes.writing import refuse_same_file
+
+__all__ = [
+    "IntensityScale",
+    "Volume",
+    "bring_to_grid",
+    "corners",
+    "fit_intensity",
+    "from_slices",
+    "make_image",
+    "overlap_fraction",
+    "read_volume",
+    "refuse_same_file",
+    "require_overlap",
+    "sha256_of",
+    "slice_axis",
+    "target_affine",
+    "to_slices",
+    "voxel_sizes",
+    "write_volume",
+]

@@ -1,0 +1,230 @@
+"""Files that are either whole or not there.
+
+Everything is written to a hidden temporary file in the folder of the output, flushed to
+the disk, checked, and only then renamed. A sidecar goes first and the image last: an
+image that is there is complete and has its sidecar.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shlex
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from guided_sr.errors import CannotCreateError, IOFailure, PathLike, UsageError
+
+__all__ = [
+    "json_text",
+    "prepare_output",
+    "publish",
+    "refuse_same_file",
+    "staged",
+]
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG)
+
+
+def refuse_same_file(output: PathLike, *inputs: PathLike | None) -> None:
+    """Refuse an output that is one of the inputs, also through a link.
+
+    Args:
+        output: Where the result shall go; need not exist.
+        *inputs: The files read; None is skipped.
+
+    Raises:
+        UsageError: If output and input are the same file.
+    """
+    out = Path(output)
+    for one in inputs:
+        if one is None:
+            continue
+        same = os.path.realpath(out) == os.path.realpath(one)
+        with suppress(OSError, ValueError):
+            same = same or os.path.samefile(out, one)
+        if same:
+            raise UsageError(
+                "the output is the same file as an input",
+                path=[out, Path(one)],
+                mend="choose another name for the output",
+            )
+
+
+def prepare_output(path: PathLike, *, force: bool) -> Path:
+    """Create the folder of an output and check that the output may be written.
+
+    Args:
+        path: Where the result shall go.
+        force: Whether an existing file may be replaced.
+
+    Returns:
+        The path.
+
+    Raises:
+        CannotCreateError: If the file exists (without `force`), is a folder, or its
+            folder cannot be created or written.
+    """
+    out = Path(path)
+    if out.is_dir():
+        raise CannotCreateError(
+            "the output is a folder", path=out, mend="add a file name to it"
+        )
+    if os.path.lexists(out) and not force:
+        raise _exists(out)
+    with _explained(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+    if not os.access(out.parent, os.W_OK | os.X_OK):
+        raise CannotCreateError(
+            "the folder of the output may not be written",
+            path=out,
+            mend="choose another folder, or ask for write permission",
+        )
+    return out
+
+
+@contextmanager
+def staged(out: Path, write: Callable[[Path], None], *, suffix: str) -> Iterator[Path]:
+    """Write a hidden temporary file beside the output; remove it in any event.
+
+    Args:
+        out: The output, whose folder is used.
+        write: Writes the file of the name it is given.
+        suffix: Suffix of the temporary file, e.g. ``".nii.gz"``.
+
+    Yields:
+        The complete temporary file, flushed to the disk.
+
+    Raises:
+        IOFailure: If the disk is full or fails.
+        CannotCreateError: If the folder may not be written.
+    """
+    with _explained(out):
+        handle, name = tempfile.mkstemp(prefix=".", suffix=suffix, dir=out.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        with _explained(out):
+            write(temporary)
+            temporary.chmod(0o666 & ~_umask())
+            _sync(temporary)
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def publish(temporary: Path, out: Path, *, force: bool) -> None:
+    """Give a complete temporary file its final name, in one step.
+
+    Args:
+        temporary: A file from `staged`.
+        out: The final name.
+        force: Whether a file of that name is replaced.
+
+    Raises:
+        CannotCreateError: If the file has appeared meanwhile, without `force`.
+    """
+    with _explained(out):
+        if not force:
+            try:
+                os.link(temporary, out)  # fails where os.replace would overwrite
+            except FileExistsError as error:
+                raise _exists(out) from error
+            except OSError:  # a file system without hard links
+                if os.path.lexists(out):
+                    raise _exists(out) from None
+                os.replace(temporary, out)
+        else:
+            os.replace(temporary, out)
+        with suppress(OSError):  # not every system can flush a folder
+            _sync(out.parent)
+
+
+def json_text(content: Mapping[str, Any]) -> str:
+    """Turn a sidecar into JSON text, NumPy numbers and paths included.
+
+    Args:
+        content: Keys and values of the sidecar.
+
+    Returns:
+        Text that ends in a newline.
+
+    Raises:
+        UsageError: If a value cannot be stored as JSON.
+    """
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, np.generic):
+            return value.item()
+        if isinstance(value, np.ndarray):
+            return value.tolist()
+        if isinstance(value, os.PathLike):
+            return os.fspath(value)
+        raise TypeError(f"{type(value).__name__} has no JSON form")
+
+    try:
+        text = json.dumps(content, indent=2, default=plain, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            f"the sidecar cannot be stored as JSON ({error})",
+            mend="keep to text, finite numbers, lists and dictionaries",
+        ) from error
+    return text + "\n"
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+@contextmanager
+def _explained(out: Path) -> Iterator[None]:
+    """Turn system errors into refusals that name the output."""
+    try:
+        yield
+    except FileExistsError as error:
+        raise CannotCreateError(
+            "the folder of the output is a file",
+            path=out,
+            mend="choose another folder",
+        ) from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        if error.errno in _REFUSED:
+            raise CannotCreateError(
+                f"the output cannot be created ({reason})",
+                path=out,
+                mend="choose another folder, or ask for write permission",
+            ) from error
+        full = error.errno in _FULL
+        raise IOFailure(
+            f"writing the output failed ({reason})",
+            path=out,
+            mend=f"free some space, see df -h {shlex.quote(str(out.parent))}"
+            if full
+            else "check the disk or network drive and run again",
+        ) from error
+
+
+def _exists(out: Path) -> CannotCreateError:
+    return CannotCreateError(
+        "the output exists already",
+        path=out,
+        mend="choose another name, or allow replacing it (force)",
+    )
