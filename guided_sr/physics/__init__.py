@@ -1,0 +1,1 @@
+"""Grids, operators and back-projection. NumPy only."""
