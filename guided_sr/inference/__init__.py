@@ -1,0 +1,1 @@
+"""From a trained cascade to images and volumes."""

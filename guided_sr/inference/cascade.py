@@ -1,0 +1,181 @@
+"""Run a cascade on a stack of slices: [up, network, back-project] x r.
+
+Everything between the first array in and the last array out happens on the
+device: the plan's matrices, the compiled network and the back-projection. Slices
+go in batches, each through all stages, so memory does not grow with the stack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from guided_sr.layers.projection import back_project_tensor, separable
+from guided_sr.physics.back_projection import BackProjection
+from guided_sr.physics.cascade_plan import CascadePlan
+from guided_sr.runtime import compiled_call
+
+Stack = NDArray[np.float32]
+Progress = Callable[[int, int], None]
+
+PIXELS_A_BATCH = 160_000
+FOREGROUND = 0.02
+MARGIN = 16
+
+
+def batches(count: int, shape: tuple[int, int]) -> list[slice]:
+    """Slices of a stack that fit one batch of about `PIXELS_A_BATCH` pixels."""
+    size = max(1, PIXELS_A_BATCH // (shape[0] * shape[1]))
+    return [slice(i, min(i + size, count)) for i in range(0, count, size)]
+
+
+@dataclass(frozen=True)
+class Window:
+    """The part of the field of view that holds anything, as fractions of it.
+
+    A network leaves a constant background as it is, so that it need not run
+    there: outside the window the interpolated image stands. The window is
+    widened by `MARGIN` pixels, about the receptive field of the network.
+    """
+
+    rows: tuple[float, float]
+    columns: tuple[float, float]
+
+    @classmethod
+    def of(cls, t2: Stack) -> Window:
+        """Bounding box of everything above `FOREGROUND` in normalised slices."""
+        occupied: NDArray[np.bool_] = np.any(t2 > FOREGROUND, axis=0)
+        spans = []
+        for axis in (1, 0):
+            (index,) = np.nonzero(np.any(occupied, axis=axis))
+            n = occupied.shape[1 - axis]
+            low, high = (index[0], index[-1] + 1) if index.size else (0, n)
+            spans.append((low / n, high / n))
+        return cls(*spans)
+
+    def at(self, shape: tuple[int, int]) -> tuple[slice, slice]:
+        """The window in pixels of a level, margin included."""
+        (r0, r1), (c0, c1) = self.rows, self.columns
+        rows = slice(
+            max(0, int(r0 * shape[0]) - MARGIN),
+            min(shape[0], int(np.ceil(r1 * shape[0])) + MARGIN),
+        )
+        columns = slice(
+            max(0, int(c0 * shape[1]) - MARGIN),
+            min(shape[1], int(np.ceil(c1 * shape[1])) + MARGIN),
+        )
+        return rows, columns
+
+
+class StageRunner:
+    """One stage of a cascade on the device.
+
+    Args:
+        network: The stage's network.
+        plan: The cascade plan.
+        stage: 1 to r; the stage leads from level ``stage - 1`` to ``stage``.
+        back_projection: What follows the network.
+        window: Where the network runs; everywhere by default.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        *,
+        plan: CascadePlan,
+        stage: int,
+        back_projection: BackProjection,
+        window: Window | None = None,
+    ) -> None:
+        self.call = compiled_call(network)
+        self.guided = "t1" in network.input
+        self.plan = plan
+        self.stage = stage
+        self.back_projection = back_projection
+        self.window = window
+
+    def __call__(self, x: Any, y: Any, t1: Any) -> Any:
+        """Lead an estimate one level up.
+
+        Args:
+            x: Estimate at the level below, ``(batch, h, w, 1)``.
+            y: Observation, ``(batch, h_0, w_0, 1)``.
+            t1: Guide on the target grid, ``(batch, h_r, w_r, 1)``, or `None`.
+        """
+        image = separable(x, self.plan.upsampling(self.stage))
+        inputs = {"t2": image}
+        if self.guided:
+            inputs["t1"] = separable(t1, self.plan.guide(self.stage))
+        if self.window is None:
+            image = self.call(inputs)
+        else:
+            image = self._inside(image, inputs, self.window)
+        operator = self.plan.observation(self.stage)
+        return back_project_tensor(image, y, operator, self.back_projection)
+
+    def _inside(self, image: Any, inputs: dict[str, Any], window: Window) -> Any:
+        height, width = self.plan.level_shape(self.stage)
+        rows, columns = window.at((height, width))
+        part = {name: x[:, rows, columns, :] for name, x in inputs.items()}
+        residual = self.call(part) - part["t2"]
+        around = (
+            (0, 0),
+            (rows.start, height - rows.stop),
+            (columns.start, width - columns.stop),
+            (0, 0),
+        )
+        return image + keras.ops.pad(residual, around)
+
+
+def run_cascade(
+    networks: Sequence[keras.Model],
+    t2: Stack,
+    t1: Stack | None,
+    *,
+    plan: CascadePlan,
+    back_projection: BackProjection,
+    progress: Progress | None = None,
+) -> Stack:
+    """Super-resolve a stack of normalised slices (eq. 5, stage by stage).
+
+    Args:
+        networks: One network a stage.
+        t2: Observed slices of shape ``(n, h, w)``, normalised.
+        t1: Guide slices of shape ``(n, H, W)`` on the target grid, normalised, or
+            `None` for networks without guide.
+        plan: The cascade plan.
+        back_projection: What follows each stage.
+        progress: Called with the slices done and their number.
+
+    Returns:
+        Slices of shape ``(n, H, W)``, float32, normalised.
+    """
+    window = Window.of(t2)
+    runners = [
+        StageRunner(
+            network,
+            plan=plan,
+            stage=k,
+            back_projection=back_projection,
+            window=window,
+        )
+        for k, network in enumerate(networks, 1)
+    ]
+    out = np.empty((len(t2), *plan.target_shape), np.float32)
+    for part in batches(len(t2), plan.target_shape):
+        y = keras.ops.convert_to_tensor(t2[part][..., None])
+        guide = None
+        if t1 is not None:
+            guide = keras.ops.convert_to_tensor(t1[part][..., None])
+        x = y
+        for runner in runners:
+            x = runner(x, y, guide)
+        out[part] = keras.ops.convert_to_numpy(x)[..., 0]
+        if progress is not None:
+            progress(part.stop, len(t2))
+    return out

@@ -1,0 +1,1 @@
+"""Reusable, serialisable Keras layers; `keras.ops` only."""

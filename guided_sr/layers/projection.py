@@ -1,0 +1,69 @@
+"""The plan's operators on the device: degradation, up-sampling, back-projection.
+
+The matrices come from `guided_sr.physics`, are made once and are applied by
+batched matrix products in float32, whatever the precision of the network.
+Images are tensors of shape ``(batch, height, width, 1)``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from guided_sr.physics.back_projection import BackProjection, exact_inverse
+from guided_sr.physics.operators import SeparableOperator
+
+
+def separable(x: Any, operator: SeparableOperator, *, adjoint: bool = False) -> Any:
+    """Apply a separable operator, or its adjoint, to a batch of images.
+
+    Args:
+        x: Tensor of shape ``(batch, height, width, 1)``.
+        operator: Operator from ``(height, width)`` to ``(h, w)`` (the other way
+            round for the adjoint).
+        adjoint: Apply the transposed matrices.
+
+    Returns:
+        float32 tensor of shape ``(batch, h, w, 1)``.
+    """
+    a_h, a_w = operator.matrices
+    return _product(x, a_h.T, a_w.T) if adjoint else _product(x, a_h, a_w)
+
+
+def _product(x: Any, a_h: NDArray, a_w: NDArray) -> Any:
+    left = keras.ops.convert_to_tensor(np.ascontiguousarray(a_h, np.float32))
+    right = keras.ops.convert_to_tensor(np.ascontiguousarray(a_w.T, np.float32))
+    image = keras.ops.cast(x, "float32")[..., 0]
+    return keras.ops.matmul(keras.ops.matmul(left, image), right)[..., None]
+
+
+def back_project_tensor(
+    x: Any, y: Any, operator: SeparableOperator, how: BackProjection
+) -> Any:
+    """Correct an estimate by what it fails to explain (eq. 6), on the device.
+
+    Args:
+        x: Estimate of shape ``(batch, height, width, 1)``.
+        y: Observation of shape ``(batch, h, w, 1)``.
+        operator: From the grid of ``x`` to that of ``y``.
+        how: Method and its numbers; equal to `guided_sr.back_project` in NumPy to
+            float32.
+
+    Returns:
+        float32 tensor of the shape of ``x``.
+    """
+    if how.method is None:
+        return x
+    if how.method == "ibp":
+        for _ in range(how.iterations):
+            residual = y - separable(x, operator)
+            x = x + operator.gain * separable(residual, operator, adjoint=True)
+        return x
+    inverse = exact_inverse(operator, how.epsilon)
+    v_h, v_w = inverse.vectors_h, inverse.vectors_w
+    inner = _product(y - separable(x, operator), v_h.T, v_w.T)
+    inner = inner / np.asarray(inverse.denominator, np.float32)[None, :, :, None]
+    return x + separable(_product(inner, v_h, v_w), operator, adjoint=True)

@@ -1,0 +1,1 @@
+"""Networks of the zoo, one a file, and the registry of backbones."""

@@ -1,0 +1,97 @@
+"""Backbones by name: what `GuidedSRModel` can put into a stage.
+
+A backbone maps ``{"t2": ..., "t1": ...}`` (or ``{"t2": ...}``), each of shape
+``(batch, height, width, 1)``, to an image of the same size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from guided_sr.errors import UsageError
+from guided_sr.networks.grdn import GRDN
+
+Builder = Callable[..., keras.Model]
+
+_BUILDERS: dict[str, Builder] = {"grdn": GRDN}
+
+
+def register_backbone(name: str, builder: Builder) -> None:
+    """Make a network available by name.
+
+    Args:
+        name: Name to use in ``GuidedSRModel(name)`` and in a preset's config.
+        builder: Called as ``builder(guided=..., dtype=..., **options)``; returns a
+            `keras.Model` with inputs named ``t2`` and, if guided, ``t1``.
+
+    Raises:
+        UsageError: If the name is taken by another builder.
+    """
+    if _BUILDERS.get(name, builder) is not builder:
+        raise UsageError(
+            f"the backbone name {name!r} is taken", mend="choose another name"
+        )
+    _BUILDERS[name] = builder
+
+
+def backbone_names() -> list[str]:
+    """Names of the registered backbones, sorted."""
+    return sorted(_BUILDERS)
+
+
+def build_backbone(
+    backbone: str | keras.Model, *, guided: bool, dtype: Any, options: dict[str, Any]
+) -> keras.Model:
+    """A fresh network for one stage.
+
+    Args:
+        backbone: Registered name, or a model to clone (its weights are not copied).
+        guided: Whether the network gets a T1.
+        dtype: Precision for a named backbone, e.g. ``"mixed_bfloat16"``; a model
+            keeps its own.
+        options: Arguments of a named backbone.
+
+    Raises:
+        UsageError: If the name is unknown, or the model's inputs or output do not
+            fit.
+    """
+    if isinstance(backbone, keras.Model):
+        network = keras.models.clone_model(backbone)
+    elif backbone in _BUILDERS:
+        network = _BUILDERS[backbone](guided=guided, dtype=dtype, **options)
+    else:
+        raise UsageError(
+            f"there is no backbone {backbone!r}",
+            mend=f"choose one of {', '.join(backbone_names())}, or register yours",
+        )
+    check_backbone(network, guided=guided)
+    return network
+
+
+def check_backbone(network: keras.Model, *, guided: bool) -> None:
+    """Refuse a network whose inputs or output cannot serve in a stage.
+
+    Raises:
+        UsageError: With the names or shapes found and those expected.
+    """
+    wanted = {"t2", "t1"} if guided else {"t2"}
+    inputs = network.input if isinstance(network.input, dict) else {}
+    found = set(inputs) or {tensor.name for tensor in network.inputs}
+    if set(inputs) != wanted:
+        raise UsageError(
+            f"the backbone has inputs {sorted(found)}, wanted is a mapping of"
+            f" {sorted(wanted)}",
+            mend="build it as keras.Model({'t2': t2, 't1': t1}, output)",
+        )
+    size = (2, 20, 24, 1)
+    spec = network.compute_output_spec(
+        {name: keras.KerasTensor(size, dtype="float32") for name in wanted}
+    )
+    if tuple(spec.shape) != size:
+        raise UsageError(
+            f"the backbone turns images of {size} into {tuple(spec.shape)}",
+            mend="keep the image size: padding='same' and no strides",
+        )

@@ -1,0 +1,21 @@
+"""Packaged presets: where they lie, what they are, whether they are whole."""
+
+from guided_sr.presets.schema import PresetConfig
+from guided_sr.presets.store import (
+    describe_preset,
+    list_presets,
+    locate_preset,
+    read_config,
+    read_metadata,
+    verify_preset,
+)
+
+__all__ = [
+    "PresetConfig",
+    "describe_preset",
+    "list_presets",
+    "locate_preset",
+    "read_config",
+    "read_metadata",
+    "verify_preset",
+]

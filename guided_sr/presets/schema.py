@@ -1,0 +1,61 @@
+"""What a preset's `config.json` may hold. Unknown keys are refused."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+FORMAT: Literal[1] = 1
+
+
+class BackboneConfig(BaseModel):
+    """The network of every stage.
+
+    Attributes:
+        name: Registered name, or ``"custom"`` for a model of the user's own.
+        options: Arguments of the named network.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class BackProjectionConfig(BaseModel):
+    """What follows each stage; see `guided_sr.back_project`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    method: Literal["ibp", "exact"] | None = "ibp"
+    iterations: int = Field(default=1, ge=1)
+    epsilon: float = Field(default=1e-3, ge=0)
+
+
+class PresetConfig(BaseModel):
+    """All that is needed to build the networks of a preset.
+
+    Attributes:
+        format: Version of this format.
+        guided_sr_version: Version of the package that wrote it.
+        backbone: The network.
+        guided: Whether it takes a T1.
+        scale: Factor of rows and columns.
+        stages: Number of stages.
+        stage_blur: As in `CascadePlan.create`.
+        back_projection: What follows each stage.
+        weights: sha256 of each weights file, by file name.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: Literal[1] = FORMAT
+    guided_sr_version: str
+    backbone: BackboneConfig
+    guided: bool
+    scale: tuple[float, float]
+    stages: int = Field(ge=1, le=16)
+    stage_blur: Literal["consistent"] | float = "consistent"
+    back_projection: BackProjectionConfig = BackProjectionConfig()
+    weights: dict[str, str]

@@ -1,0 +1,187 @@
+"""Find, read and verify presets. No framework is loaded here.
+
+Packaged presets lie in ``guided_sr/presets/pretrained/NAME`` of an installed
+package and in ``pretrained/NAME`` of a checkout; `registry.json` holds the sha256
+and size of each of their files. Any folder of the same form is a preset too.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from guided_sr.errors import IOFailure, UnknownPresetError, WeightsError
+from guided_sr.presets.schema import PresetConfig
+from guided_sr.volumes import sha256_of
+
+HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+
+
+@functools.cache
+def registry() -> dict[str, Any]:
+    """The packaged presets by name: description and files with sha256 and size."""
+    file = resources.files("guided_sr.presets") / "registry.json"
+    return json.loads(file.read_text("utf-8"))
+
+
+def list_presets() -> list[str]:
+    """Names of the packaged presets, sorted."""
+    return sorted(registry())
+
+
+def describe_preset(name: str) -> dict[str, Any]:
+    """Registry entry of a packaged preset.
+
+    Raises:
+        UnknownPresetError: If there is none of that name.
+    """
+    if name not in registry():
+        raise UnknownPresetError(
+            f"there is no preset {name!r}",
+            mend=f"choose one of {', '.join(list_presets())}, or give a folder",
+        )
+    return registry()[name]
+
+
+def _roots() -> list[Path]:
+    package = Path(str(resources.files("guided_sr.presets")))
+    return [package / "pretrained", package.parents[1] / "pretrained"]
+
+
+def locate_preset(name_or_dir: str | os.PathLike[str]) -> Path:
+    """Folder of a preset.
+
+    Args:
+        name_or_dir: Name of a packaged preset, or a folder with a `config.json`.
+
+    Raises:
+        UnknownPresetError: If it is neither.
+        WeightsError: If a packaged preset's files are missing.
+    """
+    folder = Path(name_or_dir)
+    if (folder / "config.json").is_file():
+        return folder
+    name = str(name_or_dir)
+    if name not in registry() and folder.exists():
+        raise UnknownPresetError(
+            "the folder is no preset: it has no config.json",
+            path=folder,
+            mend="give a folder made by save_preset or 'guided-sr train'",
+        )
+    describe_preset(name)
+    for root in _roots():
+        if (root / name / "config.json").is_file():
+            return root / name
+    raise WeightsError(
+        f"the files of the preset {name} are missing",
+        path=_roots()[0] / name,
+        mend="install the package again",
+    )
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise IOFailure("the file cannot be read", path=path) from error
+    except ValueError as error:
+        raise WeightsError(
+            "the file is not JSON", path=path, mend="copy the preset again"
+        ) from error
+    if not isinstance(data, dict):
+        raise WeightsError("the file holds no object", path=path)
+    return data
+
+
+def read_config(folder: Path) -> PresetConfig:
+    """Read and check a preset's `config.json`.
+
+    Raises:
+        WeightsError: If it is not of the known form; the first fault is named.
+    """
+    path = folder / "config.json"
+    try:
+        return PresetConfig.model_validate(_read_json(path))
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(str(part) for part in fault["loc"])
+        raise WeightsError(
+            f"the preset's configuration is wrong at {where}: {fault['msg']}",
+            path=path,
+            mend="use a preset made by this version or an older one",
+        ) from error
+
+
+def read_metadata(folder: Path) -> dict[str, Any]:
+    """A preset's `metadata.json`; empty where there is none."""
+    path = folder / "metadata.json"
+    return _read_json(path) if path.is_file() else {}
+
+
+def weights_files(folder: Path, config: PresetConfig) -> list[Path]:
+    """The checked weights of each stage, in order.
+
+    Raises:
+        WeightsError: If a file is missing, is no HDF5 file, or has another sha256
+            than its configuration says.
+    """
+    files = []
+    for stage in range(1, config.stages + 1):
+        name = f"stage_{stage}.weights.h5"
+        path = folder / name
+        if not path.is_file():
+            raise WeightsError(
+                f"the weights of stage {stage} are missing",
+                path=path,
+                mend="copy the whole preset folder",
+            )
+        with path.open("rb") as stream:
+            if stream.read(len(HDF5_MAGIC)) != HDF5_MAGIC:
+                raise WeightsError(
+                    "the file is not an HDF5 weights file",
+                    path=path,
+                    mend="copy the preset again",
+                )
+        wanted, found = config.weights.get(name), sha256_of(path)
+        if wanted != found:
+            raise WeightsError(
+                f"the weights have sha256 {found[:12]}..., the configuration says"
+                f" {(wanted or 'none')[:12]}...",
+                path=path,
+                mend="copy the preset again; the file is damaged or another one",
+            )
+        files.append(path)
+    return files
+
+
+def verify_preset(name_or_dir: str | os.PathLike[str]) -> dict[str, str]:
+    """Check every file of a preset against the registry or its own configuration.
+
+    Returns:
+        sha256 of each file.
+
+    Raises:
+        WeightsError: If a file is missing or differs.
+    """
+    folder = locate_preset(name_or_dir)
+    files = weights_files(folder, read_config(folder))
+    digests = {path.name: sha256_of(path) for path in files}
+    entry = registry().get(str(name_or_dir), {"files": {}})
+    for name, expected in entry["files"].items():
+        path = folder / name
+        found = sha256_of(path) if path.is_file() else "missing"
+        if found != expected["sha256"]:
+            raise WeightsError(
+                f"the file has sha256 {found[:12]}..., the registry says"
+                f" {expected['sha256'][:12]}...",
+                path=path,
+                mend="install the package again",
+            )
+        digests[name] = found
+    return digests

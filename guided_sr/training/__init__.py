@@ -1,0 +1,1 @@
+"""Training: subjects, patches, augmentation, schedule, stages."""

@@ -1,0 +1,157 @@
+"""Checkpoints from which a killed training goes on exactly.
+
+A folder holds the options of the training (`run.json`), the weights of finished
+stages and, for the stage under way, two slots of weights and optimizer state
+written in turn. ``stage_N.state.json`` names the good slot and is replaced
+atomically and last: whatever moment a kill comes, it names a whole file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from guided_sr.errors import UsageError, WeightsError
+from guided_sr.training.schedule import StatefulCallback
+
+
+def write_json(path: Path, data: dict[str, Any]) -> None:
+    """Replace a JSON file in one step."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(json.dumps(data, indent=1, sort_keys=True) + "\n", "utf-8")
+    os.replace(partial, path)
+
+
+class TrainingFolder:
+    """The checkpoint folder of one training.
+
+    Args:
+        folder: Created if missing.
+        options: Everything that determines the training, as plain data.
+
+    Raises:
+        UsageError: If the folder holds a training with other options; the
+            differing ones are named.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], options: dict[str, Any]) -> None:
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        run = self.folder / "run.json"
+        options = json.loads(json.dumps(options))
+        if run.exists():
+            before = json.loads(run.read_text("utf-8"))
+            differing = sorted(
+                name
+                for name in before.keys() | options.keys()
+                if before.get(name) != options.get(name)
+            )
+            if differing:
+                raise UsageError(
+                    "the checkpoint was made with other options"
+                    f" ({', '.join(differing)})",
+                    path=self.folder,
+                    mend="give the same options and data, or another folder",
+                )
+        else:
+            write_json(run, options)
+
+    def finished(self, stage: int) -> Path:
+        """Weights of a finished stage."""
+        return self.folder / f"stage_{stage}.weights.h5"
+
+    def slot(self, stage: int, number: int) -> Path:
+        """One of the two slots of a stage under way."""
+        return self.folder / f"stage_{stage}.slot{number}.weights.h5"
+
+    def state_file(self, stage: int) -> Path:
+        """State of a stage under way."""
+        return self.folder / f"stage_{stage}.state.json"
+
+    def log_file(self, stage: int) -> Path:
+        """CSV log of a stage."""
+        return self.folder / f"stage_{stage}.csv"
+
+    def finish(self, stage: int, network: keras.Model) -> None:
+        """Keep a stage's final weights and drop its slots."""
+        partial = self.folder / f".stage_{stage}.partial.weights.h5"
+        network.save_weights(partial, overwrite=True)
+        os.replace(partial, self.finished(stage))
+        for path in (self.slot(stage, 0), self.slot(stage, 1), self.state_file(stage)):
+            path.unlink(missing_ok=True)
+
+
+def digest_of_arrays(arrays: Sequence[Any]) -> str:
+    """sha256 over the bytes of arrays, to notice other data on a resume."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(b"none" if array is None else array.tobytes())
+    return digest.hexdigest()
+
+
+class Checkpoint(StatefulCallback):
+    """Save weights, optimizer and callback states at each epoch's end.
+
+    Args:
+        folder: The training's folder.
+        stage: Number of the stage.
+        callbacks: Callbacks whose state is saved with the weights.
+    """
+
+    def __init__(
+        self, folder: TrainingFolder, stage: int, callbacks: Sequence[StatefulCallback]
+    ) -> None:
+        super().__init__()
+        self.folder = folder
+        self.stage = stage
+        self.callbacks = list(callbacks)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Write the slot that is not in use, then point to it."""
+        number = (epoch + 1) % 2
+        self.model.save_weights(self.folder.slot(self.stage, number), overwrite=True)
+        states = {type(c).__name__: c.state() for c in self.callbacks}
+        write_json(
+            self.folder.state_file(self.stage),
+            {
+                "epoch": epoch + 1,
+                "slot": number,
+                "stopped": bool(self.model.stop_training),
+                "callbacks": states,
+            },
+        )
+
+    def resume(self, network: keras.Model) -> tuple[int, bool]:
+        """Bring a compiled network back to its last epoch.
+
+        Args:
+            network: Compiled network, its optimizer built.
+
+        Returns:
+            The epoch to go on with, and whether training had stopped by itself.
+
+        Raises:
+            WeightsError: If the slot named by the state cannot be read.
+        """
+        file = self.folder.state_file(self.stage)
+        if not file.exists():
+            return 0, False
+        state = json.loads(file.read_text("utf-8"))
+        slot = self.folder.slot(self.stage, state["slot"])
+        try:
+            network.load_weights(slot)
+        except (OSError, ValueError, KeyError) as error:
+            raise WeightsError(
+                "the checkpoint cannot be read",
+                path=slot,
+                mend="remove the folder and train afresh",
+            ) from error
+        for callback in self.callbacks:
+            callback.restore(state["callbacks"].get(type(callback).__name__, {}))
+        return int(state["epoch"]), bool(state["stopped"])

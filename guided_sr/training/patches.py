@@ -1,0 +1,233 @@
+"""Patches of degraded slices, as a Keras `PyDataset`.
+
+A batch is a function of (seed, epoch, index) alone, whatever was drawn before,
+so that a training resumed at any epoch sees what the uninterrupted one saw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from guided_sr.errors import DataError, UsageError
+from guided_sr.layers.projection import separable
+from guided_sr.physics.cascade_plan import CascadePlan
+from guided_sr.physics.operators import SeparableOperator
+from guided_sr.training.augmentation import (
+    Augmentation,
+    rotate_and_flip,
+    spline_coefficients,
+)
+
+SMALLEST_PATCH = 16
+PATCHES_A_SLICE = 4
+_FOREGROUND = 0.05
+_TRIES = 6
+
+
+@dataclass
+class LevelStack:
+    """Slices of one subject at the level that a stage is trained on.
+
+    Attributes:
+        target: Slices of shape ``(n, h, w)``: what the network shall give.
+        guide: Guide at the same level, of the same shape, or `None`.
+        plan: The subject's cascade plan.
+        level: The level of the target: the stage's number less one.
+    """
+
+    target: NDArray[np.float32]
+    guide: NDArray[np.float32] | None
+    plan: CascadePlan
+    level: int
+    splines: list[NDArray[np.float32]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Prefilter every slice for rotation."""
+        images = [self.target] if self.guide is None else [self.target, self.guide]
+        self.splines = [
+            np.stack([spline_coefficients(image) for image in stack])
+            for stack in images
+        ]
+
+    def __len__(self) -> int:
+        """Number of slices."""
+        return len(self.target)
+
+    def images(self, index: int) -> list[tuple[NDArray, NDArray]]:
+        """Target and guide slice, each with its spline coefficients."""
+        stacks = [self.target] if self.guide is None else [self.target, self.guide]
+        return [
+            (stack[index], spline[index])
+            for stack, spline in zip(stacks, self.splines, strict=True)
+        ]
+
+
+def patch_size(shapes: Sequence[tuple[int, int]], wanted: int) -> int:
+    """Side of the patches that every subject's slices hold.
+
+    Args:
+        shapes: Sizes of the subjects' slices at the stage's level.
+        wanted: Side asked for, in pixels.
+
+    Returns:
+        ``min(wanted, shortest side)``, rounded down to a multiple of 4.
+
+    Raises:
+        DataError: If that is below 16 pixels.
+    """
+    shortest = min(min(shape) for shape in shapes)
+    side = min(wanted, shortest) // 4 * 4
+    if side < SMALLEST_PATCH:
+        raise DataError(
+            f"the slices to train on have only {shortest} pixels on their shorter"
+            f" side at this stage, patches need {SMALLEST_PATCH}",
+            mend="train at a smaller scale or with fewer stages, or with larger slices",
+        )
+    return side
+
+
+class PatchDataset(keras.utils.PyDataset):
+    """Batches of ``({"t2": U(D B y), "t1": guide}, y)`` patches (eq. 4).
+
+    Whole slices are rotated, flipped and rescaled, then degraded on the device by
+    the plan's operators; aligned patches are cut last.
+
+    Args:
+        levels: The subjects' slices.
+        patch: Side of the patches in pixels, a multiple of 4.
+        batch_size: Patches a batch.
+        augmentation: What is drawn for each slice.
+        seed: Seed of all that is drawn.
+        steps_per_epoch: Batches an epoch.
+        first_epoch: Epoch of the first batch.
+        epochs: Epoch at which the data end.
+        blur: Factor on the blur of the degradation, as a function of the epoch.
+
+    Raises:
+        UsageError: If a size is not positive.
+    """
+
+    def __init__(
+        self,
+        levels: Sequence[LevelStack],
+        *,
+        patch: int,
+        batch_size: int,
+        augmentation: Augmentation,
+        seed: int,
+        steps_per_epoch: int,
+        first_epoch: int,
+        epochs: int,
+        blur: Callable[[int], float] | None = None,
+    ) -> None:
+        super().__init__(workers=1, use_multiprocessing=False)
+        if min(patch, batch_size, steps_per_epoch) < 1:
+            raise UsageError(
+                "patch, batch_size and steps_per_epoch must be at least 1",
+                mend="leave them at their defaults",
+            )
+        self.levels = list(levels)
+        self.patch = patch
+        self.batch_size = batch_size
+        self.augmentation = augmentation
+        self.seed = seed
+        self.steps_per_epoch = steps_per_epoch
+        self.first_epoch = first_epoch
+        self.epochs = epochs
+        self.blur = blur or (lambda epoch: 1.0)
+        self._ends = np.cumsum([len(level) for level in self.levels])
+
+    def __len__(self) -> int:
+        """Number of batches left."""
+        return (self.epochs - self.first_epoch) * self.steps_per_epoch
+
+    def __getitem__(self, index: int) -> tuple[dict[str, NDArray], NDArray]:
+        """Batch of a number of steps after `first_epoch`."""
+        epoch, step = divmod(index, self.steps_per_epoch)
+        epoch += self.first_epoch
+        rng = np.random.default_rng([self.seed, epoch, step])
+        parts: list[NDArray] = []
+        left = self.batch_size
+        while left > 0:
+            count = min(PATCHES_A_SLICE, left)
+            parts += self._patches(rng, count, self.blur(epoch))
+            left -= count
+        batch = np.stack(parts)[..., None]
+        inputs = {"t2": batch[:, 0]}
+        if batch.shape[1] == 3:
+            inputs["t1"] = batch[:, 2]
+        return inputs, batch[:, 1]
+
+    def _patches(
+        self, rng: np.random.Generator, count: int, blur: float
+    ) -> list[NDArray]:
+        number = int(rng.integers(self._ends[-1]))
+        subject = int(np.searchsorted(self._ends, number, side="right"))
+        level = self.levels[subject]
+        slice_ = number - int(self._ends[subject]) + len(level)
+        draw = self.augmentation.draw(rng)
+        images = [rotate_and_flip(*pair, draw) for pair in level.images(slice_)]
+        stack = self._degraded(np.stack(images), level, draw.rescale, blur)
+        return [self._crop(stack, rng) for _ in range(count)]
+
+    def _degraded(
+        self, images: NDArray, level: LevelStack, rescale: float, blur: float
+    ) -> NDArray:
+        shape = level.plan.level_shape(level.level)
+        small = (_rescaled(shape[0], rescale), _rescaled(shape[1], rescale))
+        tensor = keras.ops.convert_to_tensor(images[..., None])
+        if small != shape:
+            tensor = separable(tensor, SeparableOperator.interpolation(shape, small))
+        down = level.plan.degradation(level.level, blur=blur, shape=small)
+        coarse = (down.rows.n_to, down.columns.n_to)
+        up = SeparableOperator.interpolation(coarse, small)
+        degraded = separable(separable(tensor[:1], down), up)
+        stack = keras.ops.concatenate([degraded, tensor], axis=0)
+        return keras.ops.convert_to_numpy(stack)[..., 0]
+
+    def _crop(self, stack: NDArray, rng: np.random.Generator) -> NDArray:
+        missing = [max(0, self.patch - n) for n in stack.shape[-2:]]
+        if any(missing):
+            around = [(0, 0), *((m // 2, m - m // 2) for m in missing)]
+            stack = np.pad(stack, around, mode="edge")
+        height, width = stack.shape[-2:]
+        patch = stack
+        for _ in range(_TRIES):
+            row = int(rng.integers(height - self.patch + 1))
+            column = int(rng.integers(width - self.patch + 1))
+            patch = stack[:, row : row + self.patch, column : column + self.patch]
+            if float(np.mean(patch[1] > _FOREGROUND)) > 0.25:
+                break
+        return patch
+
+
+def _rescaled(size: int, factor: float) -> int:
+    return min(size, max(SMALLEST_PATCH, round(size * factor)))
+
+
+def training_inputs(level: LevelStack, part: slice) -> dict[str, Any]:
+    """Whole slices as the network sees them in training, without augmentation.
+
+    Args:
+        level: A subject's slices.
+        part: Which of them.
+
+    Returns:
+        Mapping of tensors of shape ``(n, h, w, 1)``, and under ``"observed"`` the
+        degraded slices.
+    """
+    down = level.plan.degradation(level.level)
+    coarse = (down.rows.n_to, down.columns.n_to)
+    shape = level.plan.level_shape(level.level)
+    observed = separable(level.target[part][..., None], down)
+    image = separable(observed, SeparableOperator.interpolation(coarse, shape))
+    inputs = {"t2": image, "observed": observed}
+    if level.guide is not None:
+        inputs["t1"] = keras.ops.convert_to_tensor(level.guide[part][..., None])
+    return inputs

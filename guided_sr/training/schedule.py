@@ -1,0 +1,95 @@
+"""Learning-rate schedules. Their state is saved, so a resumed training goes on."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+
+
+class StatefulCallback(keras.callbacks.Callback):
+    """A callback whose state travels with the checkpoint."""
+
+    def state(self) -> dict[str, Any]:
+        """Plain data that brings the callback back."""
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up a state given by `state`."""
+
+
+class PlateauSchedule(StatefulCallback):
+    """The paper's rule: divide by 10 on a plateau, stop when too small.
+
+    The running mean of the loss is looked at once an epoch (100 steps). If it
+    has not fallen for ``patience`` epochs, the learning rate is divided by
+    ``factor``; below ``minimum`` training stops (Iwamoto et al., III-A). Keras's
+    own `ReduceLROnPlateau` forgets its counters on a restart; this one does not.
+
+    Args:
+        patience: Epochs without a lower loss before the rate falls.
+        factor: Divisor of the learning rate.
+        minimum: Learning rate below which training stops.
+    """
+
+    def __init__(
+        self, *, patience: int = 10, factor: float = 10.0, minimum: float = 1e-6
+    ) -> None:
+        super().__init__()
+        self.patience = patience
+        self.factor = factor
+        self.minimum = minimum
+        self.best = math.inf
+        self.waited = 0
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Look at the epoch's mean loss."""
+        loss = float((logs or {}).get("loss", math.nan))
+        if loss < self.best:
+            self.best, self.waited = loss, 0
+            return
+        self.waited += 1
+        if self.waited < self.patience:
+            return
+        self.waited = 0
+        optimizer = self.model.optimizer
+        rate = float(optimizer.learning_rate) / self.factor
+        if rate < self.minimum * (1 - 1e-6):
+            self.model.stop_training = True
+        else:
+            optimizer.learning_rate = rate
+
+    def state(self) -> dict[str, Any]:
+        """Best loss and epochs waited."""
+        return {"best": self.best, "waited": self.waited}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up best loss and epochs waited."""
+        self.best, self.waited = float(state["best"]), int(state["waited"])
+
+
+class CosineSchedule(StatefulCallback):
+    """Half a cosine from the initial rate to (almost) nothing over a fixed budget.
+
+    For budgets far below a plateau; set once an epoch, a function of the epoch.
+
+    Args:
+        initial: Initial learning rate.
+        epochs: Epochs of the whole training.
+        final: Learning rate of the last epoch, as a share of the initial one.
+    """
+
+    def __init__(self, *, initial: float, epochs: int, final: float = 0.01) -> None:
+        super().__init__()
+        self.initial = initial
+        self.epochs = epochs
+        self.final = final
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Set the epoch's learning rate."""
+        done = epoch / max(1, self.epochs - 1)
+        share = 0.5 * (1.0 + math.cos(math.pi * min(1.0, done)))
+        self.model.optimizer.learning_rate = self.initial * (
+            self.final + (1.0 - self.final) * share
+        )
