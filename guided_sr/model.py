@@ -119,6 +119,7 @@ class GuidedSRModel:
         scale: float | Sequence[float],
         stages: int = 3,
         *,
+        weights: Sequence[float] | None = None,
         callbacks: Sequence[keras.callbacks.Callback] = (),
         checkpoint_dir: str | os.PathLike[str] | None = None,
         verbose: int | str = "auto",
@@ -135,6 +136,8 @@ class GuidedSRModel:
                 model without guide, T2 images alone.
             scale: Factor to learn, of both in-plane axes or one for each.
             stages: Number r of stages (3 in the paper).
+            weights: How often a slice of each pair is drawn, against the others';
+                equal by default.
             callbacks: Keras callbacks, `DegradationCallback` and `IBPCallback`
                 among them, run in every stage.
             checkpoint_dir: Folder from which a killed training goes on exactly, and
@@ -163,6 +166,7 @@ class GuidedSRModel:
             stages=stages,
             guided=self.guided,
             stage_blur=self.stage_blur,
+            weights=weights,
         )
         trainer = ExternalTrainer(
             self._build,

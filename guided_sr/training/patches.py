@@ -39,12 +39,14 @@ class LevelStack:
         guide: Guide at the same level, of the same shape, or `None`.
         plan: The subject's cascade plan.
         level: The level of the target: the stage's number less one.
+        weight: How often a slice of this subject is drawn, against the others'.
     """
 
     target: NDArray[np.float32]
     guide: NDArray[np.float32] | None
     plan: CascadePlan
     level: int
+    weight: float = 1.0
     splines: list[NDArray[np.float32]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -141,7 +143,8 @@ class PatchDataset(keras.utils.PyDataset):
         self.first_epoch = first_epoch
         self.epochs = epochs
         self.blur = blur or (lambda epoch: 1.0)
-        self._ends = np.cumsum([len(level) for level in self.levels])
+        shares = np.array([len(level) * level.weight for level in self.levels])
+        self._shares = shares / shares.sum()
 
     def __len__(self) -> int:
         """Number of batches left."""
@@ -167,10 +170,8 @@ class PatchDataset(keras.utils.PyDataset):
     def _patches(
         self, rng: np.random.Generator, count: int, blur: float
     ) -> list[NDArray]:
-        number = int(rng.integers(self._ends[-1]))
-        subject = int(np.searchsorted(self._ends, number, side="right"))
-        level = self.levels[subject]
-        slice_ = number - int(self._ends[subject]) + len(level)
+        level = self.levels[int(rng.choice(len(self.levels), p=self._shares))]
+        slice_ = int(rng.integers(len(level)))
         draw = self.augmentation.draw(rng)
         images = [rotate_and_flip(*pair, draw) for pair in level.images(slice_)]
         stack = self._degraded(np.stack(images), level, draw.rescale, blur)

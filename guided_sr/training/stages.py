@@ -157,6 +157,7 @@ class ExternalTrainer:
             "back_projection": asdict(self.back_projection),
             "plan": self.plan.summary(),
             "data": digest_of_arrays(arrays),
+            "weights": [s.weight for s in self.subjects],
             "parameters": int(self.build().count_params()),
         }
 
@@ -245,12 +246,14 @@ class ExternalTrainer:
             if isinstance(callback, DegradationCallback):
                 blur = callback.factor
         callbacks = [*self.callbacks, StopOnDivergence(), schedule]
-        first, stopped = 0, False
+        first, stopped, log = 0, False, None
         if self.folder:
             checkpoint = Checkpoint(self.folder, stage, [schedule])
             first, stopped = checkpoint.resume(network)
-            log = self.folder.log_file(stage)
-            callbacks += [keras.callbacks.CSVLogger(log, append=first > 0), checkpoint]
+            log = keras.callbacks.CSVLogger(
+                self.folder.log_file(stage), append=first > 0
+            )
+            callbacks += [log, checkpoint]
         if stopped or first >= options.epochs:
             history = _empty_history(network)
         else:
@@ -265,15 +268,19 @@ class ExternalTrainer:
                 epochs=options.epochs,
                 blur=blur,
             )
-            history = network.fit(
-                data,
-                epochs=options.epochs,
-                initial_epoch=first,
-                steps_per_epoch=options.steps_in_epoch,
-                shuffle=False,
-                callbacks=callbacks,
-                verbose=self.verbose,
-            )
+            try:
+                history = network.fit(
+                    data,
+                    epochs=options.epochs,
+                    initial_epoch=first,
+                    steps_per_epoch=options.steps_in_epoch,
+                    shuffle=False,
+                    callbacks=callbacks,
+                    verbose=self.verbose,
+                )
+            finally:
+                if log is not None:
+                    log.on_train_end()  # Keras leaves the file open after an error
         return history
 
     def _plain(self, network: keras.Model) -> keras.Model:

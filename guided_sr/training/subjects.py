@@ -32,11 +32,13 @@ class Subject:
         t2: Observed slices ``(n, h, w)``, normalised.
         t1: Guide slices ``(n, H, W)`` on the target grid, normalised, or `None`.
         plan: The subject's cascade plan.
+        weight: How often a slice of this subject is drawn, against the others'.
     """
 
     t2: Stack
     t1: Stack | None
     plan: CascadePlan
+    weight: float = 1.0
 
     def first_level(self) -> Stack:
         """The estimate that stage 1 is trained on: the observation itself."""
@@ -50,7 +52,7 @@ class Subject:
             for part in batches(len(guide), self.plan.target_shape):
                 tensor = separable(self.t1[part][..., None], self.plan.guide(level))
                 guide[part] = keras.ops.convert_to_numpy(tensor)[..., 0]
-        return LevelStack(estimate, guide, self.plan, level)
+        return LevelStack(estimate, guide, self.plan, level, self.weight)
 
     def next_level(
         self,
@@ -80,6 +82,7 @@ def subjects_of(
     stages: int,
     guided: bool,
     stage_blur: StageBlur,
+    weights: Sequence[float] | None = None,
 ) -> list[Subject]:
     """Check and prepare all pairs before the first slow step.
 
@@ -91,15 +94,23 @@ def subjects_of(
         stages: Number of stages.
         guided: Whether there is a guide.
         stage_blur: As in `CascadePlan.create`.
+        weights: How often a slice of each pair is drawn; equal by default.
 
     Raises:
-        UsageError: If there are no pairs, or one has no T1 though a guide is due.
+        UsageError: If there are no pairs, weights do not fit them, or one has no T1
+            though a guide is due.
         DataError: If no slice of a pair holds anything.
     """
     if not len(pairs):
         raise UsageError("there are no pairs to train on", mend="give [(t2, t1), ...]")
+    weights = [1.0] * len(pairs) if weights is None else list(weights)
+    if len(weights) != len(pairs) or not all(w > 0 for w in weights):
+        raise UsageError(
+            f"there are {len(pairs)} pairs and weights {weights}",
+            mend="give one positive weight a pair",
+        )
     subjects = []
-    for number, pair in enumerate(pairs, 1):
+    for number, (pair, weight) in enumerate(zip(pairs, weights, strict=True), 1):
         t2, t1 = pair if isinstance(pair, tuple | list) else (pair, None)
         inputs = prepare(t2, t1 if guided else None, guided=guided, scale=scale)
         plan = inputs.plan(stages=stages, stage_blur=stage_blur)
@@ -111,5 +122,5 @@ def subjects_of(
                 mend="check that the T2 is the right image",
             )
         kept = None if guide is None else guide[filled]
-        subjects.append(Subject(low[filled], kept, plan))
+        subjects.append(Subject(low[filled], kept, plan, weight))
     return subjects

@@ -1,0 +1,162 @@
+"""Train a recipe without one subject and measure on that subject.
+
+Appends one JSON line: the gain over cubic interpolation on the 60 central slices
+and the centre one, each with and without back-projection, and the PSNR of every
+slice, so that runs can be compared slice by slice.
+
+    python benchmarks/leave_one_out.py --data DATA --test mni_patient07 \
+        --recipe pretrained/recipes/grdn_t2_x4.toml --out docs/benchmarks/runs.jsonl
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import time
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+
+from guided_sr import GuidedSRModel, back_project, psnr, ssim, upsample
+from guided_sr.datasets.simulated import simulate_pair
+from guided_sr.physics.cascade_plan import CascadePlan
+from guided_sr.training.recipes import Recipe, read_recipe
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", required=True, type=Path)
+    parser.add_argument("--recipe", required=True, type=Path)
+    parser.add_argument("--test", required=True, help="name of the subject left out")
+    parser.add_argument("--out", required=True, type=Path, help="JSON lines file")
+    parser.add_argument("--label", default="recipe", help="name of the run")
+    parser.add_argument("--save", type=Path, help="keep the model as a preset folder")
+    parser.add_argument("--checkpoint", type=Path)
+    parser.add_argument("--stages", type=int)
+    parser.add_argument("--max-steps", type=int)
+    parser.add_argument("--loss", choices=["l1", "l2"])
+    parser.add_argument("--schedule", choices=["plateau", "cosine"])
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--no-guide", action="store_true")
+    parser.add_argument("--no-rescale", action="store_true")
+    parser.add_argument("--back-projection", choices=["ibp", "exact", "none"])
+    return parser.parse_args()
+
+
+def changed(recipe: Recipe, args: argparse.Namespace) -> Recipe:
+    """The recipe with the options of the command line."""
+    training = dict(recipe.training, seed=args.seed)
+    for name in ("max_steps", "loss", "schedule"):
+        if getattr(args, name) is not None:
+            training[name] = getattr(args, name)
+    update: dict[str, Any] = {"training": training, "guided": not args.no_guide}
+    if args.stages is not None:
+        update["stages"] = args.stages
+    if args.back_projection is not None:
+        method = args.back_projection
+        update["back_projection"] = None if method == "none" else method
+    return recipe.model_copy(update=update)
+
+
+def measured(
+    model: GuidedSRModel, recipe: Recipe, data: Path, name: str
+) -> dict[str, Any]:
+    """Figures of a model on a subject: 60 central slices and the centre one."""
+    subject = next(s for s in recipe.subjects if s.name == name)
+    pair = simulate_pair(
+        data / subject.t2,
+        data / subject.t1,
+        scale=recipe.scale,
+        in_plane_mm=subject.in_plane_mm,
+    )
+    middle = len(pair.high) // 2
+    part = slice(middle - 30, middle + 30)
+    truth, low, guide = pair.high[part], pair.low[part], pair.guide[part]
+    t1 = guide if recipe.guided else None
+    plan = CascadePlan.create(low.shape[-2:], target_shape=truth.shape[-2:], stages=1)
+    begun = time.perf_counter()
+    ours = model.predict_cascade(low, t1)
+    seconds = time.perf_counter() - begun
+    cubic = upsample(low, truth.shape[-2:])
+    images = {
+        "cubic": cubic,
+        "cubic_ibp": back_project(cubic, low, plan.observation()),
+        "ours": ours,
+        "ours_without": model.predict_cascade(low, t1, back_projection=None),
+    }
+    figures: dict[str, Any] = {"predict_seconds": round(seconds, 2)}
+    for key, stack in images.items():
+        values = [psnr(x, z) for x, z in zip(truth, stack, strict=True)]
+        similar = [ssim(x, z) for x, z in zip(truth, stack, strict=True)]
+        figures[key] = {
+            "psnr": round(float(np.mean(values)), 3),
+            "psnr_sd": round(float(np.std(values)), 3),
+            "ssim": round(float(np.mean(similar)), 4),
+            "centre_psnr": round(values[30], 3),
+            "centre_ssim": round(similar[30], 4),
+            "slices": [round(v, 3) for v in values],
+        }
+    figures["gain"] = round(figures["ours"]["psnr"] - figures["cubic"]["psnr"], 3)
+    return figures
+
+
+def main() -> None:
+    args = arguments()
+    recipe = changed(read_recipe(args.recipe), args)
+    training = dict(recipe.training)
+    if args.no_rescale:
+        from guided_sr.training.augmentation import Augmentation
+
+        training["augmentation"] = Augmentation(rescale_steps=())
+    model = GuidedSRModel(
+        recipe.backbone,
+        guided=recipe.guided,
+        back_projection=recipe.back_projection,
+        **recipe.options,
+    )
+    pairs, weights = recipe.training_data(args.data, leave_out=[args.test])
+    begun = time.perf_counter()
+    histories = model.fit_external(
+        pairs,
+        recipe.scale,
+        recipe.stages,
+        weights=weights,
+        checkpoint_dir=args.checkpoint,
+        verbose=2,
+        **training,
+    )
+    seconds = time.perf_counter() - begun
+    line = {
+        "label": args.label,
+        "recipe": recipe.name,
+        "test": args.test,
+        "scale": recipe.scale,
+        "stages": recipe.stages,
+        "guided": recipe.guided,
+        "back_projection": recipe.back_projection,
+        "rescale": not args.no_rescale,
+        "training": recipe.training,
+        "loss": [round(h.history["loss"][-1], 6) for h in histories if h.history],
+        "train_seconds": round(seconds),
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}",
+        "precision": model.dtype,
+        "backend": keras.backend.backend(),
+        "keras": keras.__version__,
+        **measured(model, recipe, args.data, args.test),
+    }
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    with args.out.open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(line) + "\n")
+    print({k: line[k] for k in ("label", "test", "scale", "gain", "train_seconds")})
+    if args.save:
+        model.save_preset(args.save, force=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""Time a whole volume against what this machine can multiply. Run by hand.
+
+Prints start-up, seconds for an output of 180 x 216 x 182 at 4x (phantom slices),
+the network's FLOP, the matrix-product rate of this machine in the same precision,
+the ratio of the two times, and peak memory.
+
+    python benchmarks/speed.py [--precision auto|float32|bfloat16] [--repeat 3]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+BEGUN = time.perf_counter()
+
+import keras
+import numpy as np
+
+from guided_sr import CascadePlan, GuidedSRModel, degrade, head_phantom
+from guided_sr.runtime import compiled_call
+
+SHAPE, SLICES, SCALE = (180, 216), 182, 4
+
+
+def matmul_rate(dtype: str, size: int = 4096, repeat: int = 3) -> float:
+    """FLOP/s of a square matrix product on this machine, best of some."""
+    a = keras.ops.cast(keras.random.uniform((size, size), seed=0), dtype)
+    b = keras.ops.cast(keras.random.uniform((size, size), seed=1), dtype)
+    best = np.inf
+    for _ in range(repeat + 1):
+        begun = time.perf_counter()
+        product = keras.ops.matmul(a, b)
+        keras.ops.convert_to_numpy(product[:1, :1])
+        best = min(best, time.perf_counter() - begun)
+    return 2.0 * size**3 / best
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--precision", default="auto")
+    parser.add_argument("--preset", default="grdn_t2_x4")
+    parser.add_argument("--repeat", type=int, default=3)
+    args = parser.parse_args()
+
+    model = GuidedSRModel.from_preset(args.preset, precision=args.precision)
+    startup = time.perf_counter() - BEGUN
+    head = head_phantom(SHAPE, n_slices=8, skull=False)
+    index = np.resize(np.arange(8), SLICES)
+    t1, t2 = head.t1[index], degrade(head.t2[index], SCALE)
+
+    begun = time.perf_counter()
+    for network in model.networks:
+        zeros = np.zeros((1, 64, 64, 1), np.float32)
+        compiled_call(network)({"t2": zeros, "t1": zeros})
+    tracing = time.perf_counter() - begun
+    seconds = []
+    for _ in range(args.repeat):
+        begun = time.perf_counter()
+        model.predict_cascade(t2, t1)
+        seconds.append(time.perf_counter() - begun)
+
+    plan = CascadePlan.create(t2.shape[-2:], scale=SCALE, stages=model.stages)
+    pixels = sum(
+        np.prod(plan.level_shape(k)) * SLICES for k in range(1, model.stages + 1)
+    )
+    flop = 2.0 * model.networks[0].count_params() * float(pixels)
+    dtype = "bfloat16" if "bfloat16" in model.dtype else "float32"
+    rate = matmul_rate(dtype)
+    median = float(np.median(seconds))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(f"backend {keras.backend.backend()}, {dtype}, {os.cpu_count()} cores")
+    print(f"start-up to a loaded model   {startup:8.1f} s, tracing {tracing:.1f} s")
+    print(
+        f"volume {SHAPE[0]} x {SHAPE[1]} x {SLICES} at {SCALE}x  {median:8.1f} s",
+        end="",
+    )
+    print(f"  (median of {args.repeat}: {min(seconds):.1f}-{max(seconds):.1f})")
+    print(f"network, whole field of view {flop / 1e12:8.2f} TFLOP")
+    print(f"matrix product               {rate / 1e9:8.0f} GFLOP/s")
+    print(f"that many products take      {flop / rate:8.1f} s")
+    print(f"ratio                        {median * rate / flop:8.2f}  (bar 1.5)")
+    print(f"peak memory                  {peak:8.2f} GiB  (bar 4)")
+
+
+if __name__ == "__main__":
+    main()
