@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -52,3 +53,101 @@ def nifti_pair(tmp_path: Path) -> NiftiPair:
         image.header.set_xyzt_units("mm")
         nib.save(image, path)
     return pair
+
+
+TINY = {"blocks": 1, "convolutions": 2, "filters": 8, "growth": 8}
+"""Options of a network small enough for a test."""
+
+
+@pytest.fixture
+def tiny() -> dict[str, int]:
+    """Options of the smallest useful GRDN."""
+    return dict(TINY)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(20)
+
+
+@pytest.fixture(scope="session")
+def patient07(open_ms: Path) -> np.ndarray:
+    """Centre axial slice (182 x 218) of a real T2, clipped at 0."""
+    volume = nib.load(open_ms / "mni_patient07" / "t2.nii.gz")
+    middle = volume.shape[2] // 2
+    return np.clip(np.asarray(volume.dataobj[:, :, middle], np.float64), 0.0, None)
+
+
+@pytest.fixture(scope="session")
+def small_head():
+    """A phantom of three slices, 48 x 48: fast to train on."""
+    from guided_sr.datasets.phantom import head_phantom
+
+    return head_phantom((48, 48), 3, seed=1, voxel_mm=4.0)
+
+
+@pytest.fixture
+def round_trip():
+    """Send a Keras object through its config as JSON text."""
+    import json
+
+    import keras
+
+    def through_json(thing: Any) -> Any:
+        config = keras.saving.serialize_keras_object(thing)
+        return keras.saving.deserialize_keras_object(json.loads(json.dumps(config)))
+
+    return through_json
+
+
+@pytest.fixture(scope="session")
+def trained(small_head):
+    """A guided model, 2x in two stages, after a handful of steps.
+
+    Shared: tests must not train or change it.
+    """
+    from guided_sr import GuidedSRModel, degrade
+
+    model = GuidedSRModel(precision="float32", **TINY)
+    model.fit_external(
+        [(degrade(small_head.t2, 2), small_head.t1)],
+        scale=2,
+        stages=2,
+        max_steps=6,
+        steps_per_epoch=3,
+        batch_size=4,
+        patch_size=16,
+        verbose=0,
+    )
+    return model
+
+
+@pytest.fixture
+def images():
+    """Batches of random float32 images: ``images(h, w, channels=1, n=2)``."""
+
+    def make(h: int, w: int, channels: int = 1, n: int = 2, seed: int = 5) -> Any:
+        generator = np.random.default_rng(seed)
+        return generator.random((n, h, w, channels), dtype=np.float32)
+
+    return make
+
+
+@pytest.fixture
+def learns():
+    """Whether one compiled training step changes every trainable weight."""
+
+    def step(network: Any, inputs: Any, target: np.ndarray) -> None:
+        import keras
+
+        before = [np.array(w) for w in network.get_weights()]
+        network.compile(optimizer=keras.optimizers.Adam(1e-2), loss="mae")
+        loss = network.train_on_batch(inputs, target)
+        assert np.isfinite(loss)
+        after = network.get_weights()
+        assert len(after) == len(network.weights) == len(before)
+        moved = [not np.array_equal(a, b) for a, b in zip(before, after, strict=True)]
+        paths = [w.path for w, new in zip(network.weights, moved, strict=True) if new]
+        assert set(paths) >= {w.path for w in network.trainable_weights}
+
+    return step

@@ -57,6 +57,7 @@ def back_project_tensor(
     """
     if how.method is None:
         return x
+    x, y = keras.ops.convert_to_tensor(x), keras.ops.convert_to_tensor(y)
     if how.method == "ibp":
         for _ in range(how.iterations):
             residual = y - separable(x, operator)
@@ -65,5 +66,6 @@ def back_project_tensor(
     inverse = exact_inverse(operator, how.epsilon)
     v_h, v_w = inverse.vectors_h, inverse.vectors_w
     inner = _product(y - separable(x, operator), v_h.T, v_w.T)
-    inner = inner / np.asarray(inverse.denominator, np.float32)[None, :, :, None]
+    denominator = np.asarray(inverse.denominator, np.float32)[None, :, :, None]
+    inner = inner / keras.ops.convert_to_tensor(denominator)
     return x + separable(_product(inner, v_h, v_w), operator, adjoint=True)

@@ -83,7 +83,7 @@ class GRDN(keras.Model):
         else:
             features = trunk(t2)
         outputs = reconstruction([t2, features])
-        super().__init__(inputs=inputs, outputs=outputs, dtype=dtype, **kwargs)
+        super().__init__(inputs=inputs, outputs=outputs, **kwargs)
 
         # === Config ===
         self.blocks = blocks
@@ -103,6 +103,8 @@ class GRDN(keras.Model):
         return cls(normalization="batch", **options)
 
     def get_config(self) -> dict[str, Any]:
+        # A functional model ignores dtype=; its layers have the policy.
+        policy = self.get_layer("trunk").dtype_policy
         return {
             "blocks": self.blocks,
             "convolutions": self.convolutions,
@@ -112,5 +114,5 @@ class GRDN(keras.Model):
             "guided": self.guided,
             "name": self.name,
             "trainable": self.trainable,
-            "dtype": keras.dtype_policies.serialize(self.dtype_policy),
+            "dtype": keras.dtype_policies.serialize(policy),
         }

@@ -1,0 +1,146 @@
+"""Render the tables of the docs from the runs of `leave_one_out.py`.
+
+    python benchmarks/tables.py docs/benchmarks/runs.jsonl docs/benchmarks/results.md
+
+Cells come from the JSON lines alone; nothing is typed by hand.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Run = dict[str, Any]
+SEED = 0
+
+
+def interval(differences: np.ndarray, draws: int = 5000) -> tuple[float, float]:
+    """95 % bootstrap interval of a mean over slices."""
+    rng = np.random.default_rng(SEED)
+    picks = rng.integers(len(differences), size=(draws, len(differences)))
+    low, high = np.percentile(differences[picks].mean(axis=1), [2.5, 97.5])
+    return float(low), float(high)
+
+
+def leave_one_out(runs: Sequence[Run]) -> list[str]:
+    lines = [
+        "| scale | test subject | cubic | cubic + 1 ibp | guided-sr | gain over cubic |"
+        " centre slice, cubic → ours | training |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    chosen = [run for run in runs if run["label"] == "recipe"]
+    for run in sorted(chosen, key=lambda r: (r["scale"], r["test"])):
+        cells = [f"{run['scale']:g}×", run["test"]]
+        for key in ("cubic", "cubic_ibp", "ours"):
+            figures = run[key]
+            cells.append(f"{figures['psnr']:.2f} / {figures['ssim']:.3f}")
+        cells.append(f"**{run['gain']:+.2f} dB**")
+        centre = run["cubic"]["centre_psnr"], run["ours"]["centre_psnr"]
+        cells.append(f"{centre[0]:.2f} → {centre[1]:.2f}")
+        cells.append(f"{run['train_seconds'] / 60:.0f} min")
+        lines.append("| " + " | ".join(cells) + " |")
+    for scale in sorted({run["scale"] for run in chosen}):
+        of_scale = [run for run in chosen if run["scale"] == scale]
+        gain = np.mean([run["gain"] for run in of_scale])
+        similar = np.mean([run["ours"]["ssim"] for run in of_scale])
+        lines.append(
+            f"| {scale:g}× | mean of {len(of_scale)} folds | | | SSIM {similar:.3f} |"
+            f" **{gain:+.2f} dB** | | |"
+        )
+    return lines
+
+
+def _slices(runs: Sequence[Run]) -> np.ndarray:
+    return np.mean([run["ours"]["slices"] for run in runs], axis=0)
+
+
+def orderings(runs: Sequence[Run]) -> list[str]:
+    chosen = [run for run in runs if run["label"] == "ordering"]
+    default: Callable[[Run], bool] = lambda r: (  # noqa: E731
+        r["stages"] == 3 and r["guided"] and r["training"]["loss"] == "l1"
+    )
+    groups: list[tuple[str, Callable[[Run], bool]]] = [
+        ("r = 3, guide, L1", default),
+        (
+            "r = 3, guide, L2",
+            lambda r: (
+                r["stages"] == 3 and r["guided"] and r["training"]["loss"] == "l2"
+            ),
+        ),
+        ("r = 1, guide, L1", lambda r: r["stages"] == 1 and r["guided"]),
+        ("r = 3, no guide, L1 (Model 1)", lambda r: not r["guided"]),
+    ]
+    base = [run for run in chosen if default(run)]
+    if not base:
+        return ["No ordering runs yet."]
+    reference = {run["training"]["seed"]: run for run in base}
+    cubic = base[0]["cubic"]
+    lines = [
+        "| variant | seeds | PSNR | SSIM | gain over cubic |"
+        " against r = 3, guide, L1, paired per slice and seed [95 %] |",
+        "|---|---|---|---|---|---|",
+        f"| cubic | – | {cubic['psnr']:.2f} | {cubic['ssim']:.3f} | 0 | |",
+    ]
+    for title, match in groups:
+        members = [run for run in chosen if match(run)]
+        if not members:
+            continue
+        psnrs = [run["ours"]["psnr"] for run in members]
+        seeds = sorted(run["training"]["seed"] for run in members)
+        spread = f" ({min(psnrs):.2f}–{max(psnrs):.2f})" if len(psnrs) > 1 else ""
+        versus = ""
+        if match is not default:
+            partners = [reference[seed] for seed in seeds if seed in reference]
+            difference = _slices(members) - _slices(partners)
+            low, high = interval(difference)
+            versus = f"{difference.mean():+.2f} [{low:+.2f}, {high:+.2f}] dB"
+        lines.append(
+            f"| {title} | {', '.join(map(str, seeds))} | {np.mean(psnrs):.2f}{spread} |"
+            f" {np.mean([r['ours']['ssim'] for r in members]):.3f} |"
+            f" {np.mean([r['gain'] for r in members]):+.2f} | {versus} |"
+        )
+    return lines
+
+
+def probes(runs: Sequence[Run]) -> list[str]:
+    lines = [
+        "| choice | back-projection | rescaling | schedule | steps a stage |"
+        " gain over cubic | without last back-projections |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for run in runs:
+        if not run["label"].startswith("probe"):
+            continue
+        without = run["ours_without"]["psnr"] - run["cubic"]["psnr"]
+        lines.append(
+            f"| {run['label'].removeprefix('probe ')} | {run['back_projection']} |"
+            f" {'yes' if run['rescale'] else 'no'} | {run['training']['schedule']} |"
+            f" {run['training']['max_steps']} | {run['gain']:+.2f} | {without:+.2f} |"
+        )
+    return lines
+
+
+def main() -> None:
+    source, target = map(Path, sys.argv[1:3])
+    runs = [json.loads(line) for line in source.read_text("utf-8").splitlines()]
+    template = target.read_text("utf-8")
+    for name, render in (
+        ("leave-one-out", leave_one_out),
+        ("orderings", orderings),
+        ("probes", probes),
+    ):
+        begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+        head, _, rest = template.partition(begin)
+        _, _, tail = rest.partition(end)
+        body = "\n".join(render(runs))
+        template = f"{head}{begin}\n\n{body}\n\n{end}{tail}"
+    target.write_text(template, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The ``guided-sr`` command: one file a command, nothing heavy before it must."""

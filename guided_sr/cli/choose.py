@@ -1,0 +1,120 @@
+"""Which model serves a scale; its files checked. No framework is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from guided_sr.errors import UnknownScaleError, UsageError
+from guided_sr.presets import (
+    PresetConfig,
+    describe_preset,
+    list_presets,
+    locate_preset,
+    read_config,
+    verify_preset,
+)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A model that has been found and whose files are whole.
+
+    Attributes:
+        name: As given or chosen: a preset's name or a folder.
+        folder: Where it lies.
+        config: Its configuration.
+    """
+
+    name: str
+    folder: Path
+    config: PresetConfig
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """Factor of rows and columns."""
+        return self.config.scale
+
+    def describe(self) -> str:
+        """Name and the start of the first weights' sha256."""
+        digest = next(iter(self.config.weights.values()), "")
+        return f"{self.folder.name} (sha256 {digest[:12]})"
+
+
+def scale_of(entry: dict[str, Any]) -> tuple[float, float] | None:
+    """Scale of a registry entry; None where it has none."""
+    value = entry.get("scale")
+    if isinstance(value, int | float):
+        return float(value), float(value)
+    if isinstance(value, Sequence) and len(value) == 2:
+        return float(value[0]), float(value[1])
+    return None
+
+
+def scale_text(scale: Sequence[float] | None) -> str:
+    """``"4"`` for a scale of both axes, ``"4x1"`` for one of each."""
+    if scale is None:
+        return "?"
+    rows, columns = scale
+    return f"{rows:g}" if rows == columns else f"{rows:g}x{columns:g}"
+
+
+def _same(scale: Sequence[float] | None, factor: float) -> bool:
+    return scale is not None and all(abs(s - factor) <= 1e-3 * s for s in scale)
+
+
+def default_preset(scale: float) -> str:
+    """The packaged preset for a scale; ``grdn_t2_xN`` before its variants.
+
+    Args:
+        scale: Factor of both in-plane axes.
+
+    Raises:
+        UnknownScaleError: If no preset was trained for it; the known are listed.
+    """
+    scales = {name: scale_of(describe_preset(name)) for name in list_presets()}
+    fitting = [name for name, known in scales.items() if _same(known, scale)]
+    if not fitting:
+        listed = ", ".join(f"{scale_text(s)} ({name})" for name, s in scales.items())
+        known = f"known are {listed}" if listed else "no preset comes with this version"
+        raise UnknownScaleError(
+            f"no preset was trained for scale {scale:g}",
+            mend=f"{known}; or train one and give its folder with --model",
+        )
+    first = f"grdn_t2_x{scale:g}"
+    return first if first in fitting else fitting[0]
+
+
+def choose_model(model: str | None, scale: float | None) -> Chosen:
+    """Find the model asked for and check its files.
+
+    Args:
+        model: Name or folder; None takes the preset for the scale.
+        scale: Factor; None takes the model's.
+
+    Raises:
+        UsageError: If neither is given.
+        UnknownPresetError: If there is no such model.
+        UnknownScaleError: If the model, or no preset, was trained for the scale.
+        WeightsError: If a file is missing or damaged.
+    """
+    if model is None and scale is None:
+        raise UsageError(
+            "neither --scale nor --model is given",
+            mend="give --scale 4 for the preset of that scale; 'guided-sr models list'"
+            " tells which there are",
+        )
+    name = default_preset(scale) if model is None and scale is not None else str(model)
+    folder = locate_preset(name)
+    config = read_config(folder)
+    if scale is not None and not _same(config.scale, scale):
+        raise UnknownScaleError(
+            f"the model was not trained for scale {scale:g}; it knows"
+            f" {scale_text(config.scale)}",
+            path=folder,
+            mend=f"give --scale {scale_text(config.scale)}, or another --model",
+        )
+    verify_preset(name)
+    return Chosen(name, folder, config)

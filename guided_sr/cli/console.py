@@ -1,0 +1,153 @@
+"""What a command prints: results to standard output, all else to standard error.
+
+On a terminal, rich draws tables and progress bars. In a log file or a pipe the same
+content comes as plain lines, one a step.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+
+RESEARCH_USE = "Research use only, not a medical device."
+CITATION = (
+    "Iwamoto et al., IEEE Trans. Emerg. Topics Comput. Intell. 7(2):426-435, 2023,"
+    " doi:10.1109/TETCI.2022.3215137"
+)
+
+_STEPS = 10  # lines of a plain progress report
+
+Advance = Callable[[int, int], None]
+
+
+def print_error(code: str, text: str) -> None:
+    """Print ``ERROR [code] text`` to standard error."""
+    print(f"ERROR [{code}] {text}", file=sys.stderr, flush=True)
+
+
+def print_warning(text: str) -> None:
+    """Print ``WARNING text`` to standard error."""
+    print(f"WARNING {text}", file=sys.stderr, flush=True)
+
+
+def out(text: str = "") -> None:
+    """Print a result to standard output."""
+    print(text, flush=True)
+
+
+class Console:
+    """Notes, tables and progress of one command.
+
+    Args:
+        quiet: Whether notes, facts and progress are left out. Warnings, errors and
+            results are always printed.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.quiet = quiet
+        self.fancy = not quiet and sys.stderr.isatty()
+
+    def note(self, text: str) -> None:
+        """Print a line to standard error, unless quiet."""
+        if not self.quiet:
+            print(text, file=sys.stderr, flush=True)
+
+    def facts(self, title: str, rows: Sequence[tuple[str, str]]) -> None:
+        """Print names and values to standard error, unless quiet.
+
+        Args:
+            title: What the values are of.
+            rows: Pairs of name and value.
+        """
+        if self.quiet:
+            return
+        if not self.fancy:
+            width = max(len(name) for name, _ in rows)
+            self.note(title)
+            for name, value in rows:
+                self.note(f"  {name:<{width}}  {value}")
+            return
+        from rich.console import Console as Rich
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(title=title, title_justify="left", show_header=False)
+        for name, value in rows:
+            table.add_row(Text(name, style="bold"), Text(value, overflow="fold"))
+        Rich(stderr=True).print(table)
+
+    @contextlib.contextmanager
+    def progress(self, what: str) -> Iterator[Advance]:
+        """Show how far something is.
+
+        Args:
+            what: What is being done, e.g. ``"super-resolving"``.
+
+        Yields:
+            A function of the items done and their number.
+        """
+        if self.quiet:
+            yield lambda done, total: None
+        elif not self.fancy:
+            yield self._lines(what)
+        else:
+            from rich.console import Console as Rich
+            from rich.progress import (
+                BarColumn,
+                MofNCompleteColumn,
+                Progress,
+                TextColumn,
+                TimeRemainingColumn,
+            )
+
+            columns = (
+                TextColumn("{task.description}", markup=False),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+            )
+            with Progress(*columns, console=Rich(stderr=True)) as bar:
+                task = bar.add_task(what, total=None)
+                yield lambda done, total: bar.update(task, completed=done, total=total)
+
+    def _lines(self, what: str) -> Advance:
+        last = 0
+
+        def advance(done: int, total: int) -> None:
+            nonlocal last
+            step = done * _STEPS // max(1, total)
+            if step > last:
+                last = step
+                self.note(f"{what}: {done} of {total}")
+
+        return advance
+
+
+def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table to standard output: drawn on a terminal, else aligned text.
+
+    Args:
+        headers: Name of each column; the first is text, the others figures.
+        rows: Cells of each row.
+    """
+    if sys.stdout.isatty():
+        from rich.console import Console as Rich
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table()
+        for number, header in enumerate(headers):
+            table.add_column(Text(header), justify="right" if number else "left")
+        for row in rows:
+            table.add_row(*(Text(cell) for cell in row))
+        Rich().print(table)
+        return
+    lines = (headers, *rows)
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        cells = [
+            cell.rjust(width) if number else cell.ljust(width)
+            for number, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ]
+        out("  ".join(cells).rstrip())

@@ -1,0 +1,166 @@
+"""Parse the command line, run the command, turn every outcome into an exit code.
+
+Help, version and usage errors need nothing but argparse. A command's own imports
+stand inside its `execute`, which checks all it can before a framework is loaded.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from guided_sr._version import __version__
+from guided_sr.cli import degrade, demo, evaluate, info, models, run, train
+from guided_sr.cli.console import CITATION, RESEARCH_USE, print_error, print_warning
+from guided_sr.cli.options import Formatter
+from guided_sr.errors import GuidedSRError, GuidedSRWarning, UsageError
+
+_COMMANDS = (run, demo, train, evaluate, degrade, models, info)
+_DESCRIPTION = (
+    "Super-resolve a low-resolution T2 MRI with the same person's T1 as guide."
+)
+_EPILOG = (
+    f"{RESEARCH_USE} Voxels are estimated, not measured; fine detail can be invented or"
+    f" copied from the T1.\n\nCite: {CITATION}"
+)
+
+INTERNAL = 70
+INTERRUPTED = 130
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose complaints are usage errors of the package (64)."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what argparse would print.
+
+        Raises:
+            UsageError: Always.
+        """
+        raise UsageError(message, mend=f"see {self.prog} --help")
+
+
+def build_parser() -> Parser:
+    """The parser of all commands; imports argparse and nothing else."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--debug",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="show the traceback of an error and the messages of the framework",
+    )
+    parser = Parser(
+        prog="guided-sr",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=Formatter,
+        parents=[common],
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"guided-sr {__version__}"
+    )
+    commands = parser.add_subparsers(
+        title="commands", dest="command", metavar="COMMAND", parser_class=Parser
+    )
+    for command in _COMMANDS:
+        command.add_parser(commands, common)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        argv: The arguments; those of the process by default.
+
+    Returns:
+        The exit code: 0 done, 64 usage, 65 bad data, 66 missing input, 70 a mistake
+        of the package, 73 cannot create output, 74 input/output failure, 75 try
+        again, 130 interrupted.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in arguments
+    for stream in (sys.stdout, sys.stderr):  # a terminal without UTF-8
+        with contextlib.suppress(AttributeError, ValueError):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    with warnings.catch_warnings():
+        _show_warnings(debug)
+        try:
+            return _dispatch(arguments)
+        except SystemExit as stop:  # --help and --version
+            return int(stop.code or 0)
+        except BrokenPipeError:  # the reader of a pipe went away
+            with contextlib.suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 74
+        except BaseException as error:
+            if debug:
+                traceback.print_exc()
+            return _refuse(error)
+
+
+def _dispatch(arguments: list[str]) -> int:
+    parser = build_parser()
+    args = parser.parse_args(arguments)
+    if args.command is None:
+        parser.print_help(sys.stderr)
+        return UsageError.exit_code
+    args.argv = arguments
+    args.debug = getattr(args, "debug", False)
+    code = int(args.execute(args) or 0)
+    sys.stdout.flush()
+    return code
+
+
+def _refuse(error: BaseException) -> int:
+    """Print one line and tell the exit code."""
+    if isinstance(error, KeyboardInterrupt):
+        print_error("E-INTERRUPT", "interrupted; nothing unfinished was left behind.")
+        return INTERRUPTED
+    if isinstance(error, GuidedSRError):
+        print_error(error.code, str(error))
+        return error.exit_code
+    if isinstance(error, OSError):
+        name = error.filename if isinstance(error.filename, str) else None
+        text = f"a file operation failed ({error.strerror or error})"
+        failure = GuidedSRError(text, path=name, mend="check disk space and permission")
+        print_error("E-IO", str(failure))
+        return 74
+    if isinstance(error, MemoryError) or type(error).__name__ in _OUT_OF_MEMORY:
+        failure = GuidedSRError(
+            "not enough memory",
+            mend="close other programs, use --device cpu, or a larger machine",
+        )
+        print_error("E-RETRY", str(failure))
+        return 75
+    if not isinstance(error, Exception):
+        raise error
+    text = f"unexpected {type(error).__name__}: {error}"[:400]
+    mend = "run again with --debug and report what it prints, with guided-sr info"
+    print_error("E-INTERNAL", str(GuidedSRError(text, mend=mend)))
+    return INTERNAL
+
+
+_OUT_OF_MEMORY = ("ResourceExhaustedError", "OutOfMemoryError")
+
+
+def _show_warnings(debug: bool) -> None:
+    """Print the package's warnings as lines, each once; hide other libraries'."""
+    seen: set[str] = set()
+
+    def show(message: Warning | str, category: type[Warning], *_: Any) -> None:
+        text = str(message)
+        if text not in seen:
+            seen.add(text)
+            print_warning(text)
+
+    warnings.simplefilter("default" if debug else "ignore")
+    warnings.simplefilter("always", GuidedSRWarning)
+    warnings.showwarning = show  # type: ignore[assignment]

@@ -1,0 +1,128 @@
+"""Options that several commands share, and their types. argparse and nothing more."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from typing import Any
+
+from guided_sr.cli.console import RESEARCH_USE
+
+DEVICES = "auto, cpu, gpu or gpu:N"
+PRECISIONS = ("auto", "float32", "bfloat16")
+
+
+class Formatter(argparse.HelpFormatter):
+    """Help whose paragraphs are filled and whose examples are left as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        fill = super()._fill_text
+        return "\n\n".join(
+            part if part.startswith("example:") else fill(part, width, indent)
+            for part in text.split("\n\n")
+        )
+
+
+def new_parser(
+    commands: Any,
+    name: str,
+    common: argparse.ArgumentParser,
+    *,
+    brief: str,
+    description: str = "",
+    example: str = "",
+) -> argparse.ArgumentParser:
+    """Add the parser of a command.
+
+    Args:
+        commands: The subparsers it becomes one of.
+        name: Of the command.
+        common: Parser of the options that every command has.
+        brief: Its line in the list of commands.
+        description: What its help begins with; `brief` by default.
+        example: A command line its help ends with.
+    """
+    foot = [f"example: {example}"] if example else []
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        parents=[common],
+        help=brief,
+        description=description or f"{brief[0].upper()}{brief[1:]}.",
+        epilog="\n\n".join([*foot, RESEARCH_USE]),
+        formatter_class=Formatter,
+        allow_abbrev=False,
+    )
+    return parser
+
+
+def device(text: str) -> str:
+    """A device name.
+
+    Raises:
+        argparse.ArgumentTypeError: If it is not ``auto``, ``cpu``, ``gpu``, ``gpu:N``.
+    """
+    if not re.fullmatch(r"auto|cpu|gpu(:\d+)?", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not one of {DEVICES}")
+    return text
+
+
+def scale(text: str) -> float:
+    """A scale factor.
+
+    Raises:
+        argparse.ArgumentTypeError: If it is no number.
+    """
+    try:
+        return float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a number such as 4"
+        ) from error
+
+
+def positive(text: str) -> int:
+    """A whole number above 0.
+
+    Raises:
+        argparse.ArgumentTypeError: If it is not.
+    """
+    if not re.fullmatch(r"\d+", text) or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
+def add_compute(parser: argparse.ArgumentParser, *, precision: bool = True) -> None:
+    """Add ``--device`` and ``--precision``."""
+    group = parser.add_argument_group("computing")
+    group.add_argument(
+        "--device",
+        type=device,
+        default="auto",
+        metavar="DEVICE",
+        help=f"{DEVICES}; auto takes a GPU where there is one (default: auto)",
+    )
+    if precision:
+        group.add_argument(
+            "--precision",
+            choices=PRECISIONS,
+            default="auto",
+            help="number format of the convolutions; auto takes bfloat16 where it is"
+            " fast (default: auto)",
+        )
+
+
+def add_force(
+    parser: argparse._ActionsContainer, what: str = "an existing output"
+) -> None:
+    """Add ``--force``."""
+    parser.add_argument("--force", action="store_true", help=f"replace {what}")
+
+
+def add_quiet(parser: argparse.ArgumentParser) -> None:
+    """Add ``-q``."""
+    parser.add_argument(
+        "-q",
+        "--quiet",
+        action="store_true",
+        help="print results, warnings and errors only",
+    )

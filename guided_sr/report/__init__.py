@@ -1,0 +1,5 @@
+"""Pictures of results. Nothing here computes a result."""
+
+from guided_sr.report.panel import draw_panel
+
+__all__ = ["draw_panel"]

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from guided_sr import GuidedSRModel
+from guided_sr.cli.main import main
+
+SHORT = ["--scale", "2", "--stages", "2", "--max-steps", "4", "--steps-per-epoch", "2"]
+SHORT += ["--batch-size", "2", "--patch-size", "16", "--precision", "float32"]
+
+
+@pytest.fixture(autouse=True)
+def _tiny(monkeypatch: pytest.MonkeyPatch, tiny: dict[str, int]) -> None:
+    small = functools.partial(GuidedSRModel, **tiny)
+    monkeypatch.setattr("guided_sr.model.GuidedSRModel", small)
+
+
+def test_a_model_is_trained_and_goes_on_after_a_stop(
+    pair: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = tmp_path / "model"
+    pair.truth.unlink()
+    command = ["train", "external", "--data", str(tmp_path), "-o", str(model), *SHORT]
+    command += ["--validation", str(pair.folder)]
+    assert main(command) == 0
+    captured = capsys.readouterr()
+    assert captured.out == f"{model}\n"
+    lines = [x for x in captured.err.splitlines() if x.startswith("stage ")]
+    assert [x.split(":")[0] for x in lines] == [
+        f"stage {stage} of 2, epoch {epoch} of at most 2"
+        for stage in (1, 2)
+        for epoch in (1, 2)
+    ]
+    assert all("psnr " in line for line in lines)
+    record = json.loads((model / "metadata.json").read_text("utf-8"))["training"]
+    assert record["slices"] == 3
+    assert "scans" not in json.dumps(record)  # no file names
+    weights = (model / "stage_2.weights.h5").read_bytes()
+
+    assert main(command) == 73  # a finished model is not replaced
+
+    (model / "config.json").unlink()  # as if killed just before the end
+    capsys.readouterr()
+    assert main(command) == 0
+    assert "stage 1 of 2" not in capsys.readouterr().err
+    again = (model / "stage_2.weights.h5").read_bytes()
+    assert len(again) == len(weights)
+
+    out = pair.folder / "sr.nii.gz"
+    files = ["run", "-i", str(pair.t2), "-g", str(pair.t1), "-o", str(out)]
+    loaded = GuidedSRModel.from_preset(model)
+    assert loaded.stages == 2
+    assert main([*files, "--model", str(model), "--dry-run"]) == 0
+
+
+def test_other_options_on_the_same_checkpoints_are_64(
+    pair: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "checkpoints"
+    files = ["train", "external", "--data", str(pair.folder), "-o", str(tmp_path / "m")]
+    pair.truth.unlink()
+    command = [*files, *SHORT, "--stages", "1", "--checkpoint", str(folder)]
+    assert main([*command, "--no-guide"]) == 0
+    assert main([*command, "--loss", "l2", "--force"]) == 64
+    assert "other options" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (["--data", "nowhere"], 66),
+        (["--pairs", "nowhere.tsv"], 66),
+        (["--data", "{folder}", "--validation", "nowhere"], 66),
+        (["--data", "{folder}", "--scale", "0.5"], 64),
+        (["--data", "{folder}", "--learning-rate", "-1"], 64),
+        (["--data", "{folder}", "--seed", "-1"], 64),
+        (["--data", "{folder}", "-o", "{t1}"], 73),
+    ],
+)
+def test_what_cannot_work_is_refused_before_a_framework_is_loaded(
+    options: list[str],
+    code: int,
+    pair: Any,
+    tmp_path: Path,
+    no_framework: None,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    given = [o.format(folder=pair.folder, t1=pair.t1) for o in options]
+    model = tmp_path / "model"
+    assert main(["train", "external", "-o", str(model), *SHORT, *given]) == code
+    shown = capsys.readouterr().err.splitlines()[-1]
+    assert shown.startswith("ERROR [E-")
+    assert not model.exists()
+
+
+def test_ctrl_c_says_how_to_go_on(
+    pair: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupt(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(GuidedSRModel, "fit_external", interrupt)
+    model = tmp_path / "model"
+    files = ["--data", str(pair.folder), "-o", str(model)]
+    assert main(["train", "external", *files, *SHORT]) == 130
+    shown = capsys.readouterr().err
+    assert f"goes on from {model / 'checkpoints'}" in shown

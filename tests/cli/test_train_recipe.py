@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from guided_sr import GuidedSRModel
+from guided_sr.cli.main import main
+
+RECIPE = """
+name = "small"
+description = "a test"
+scale = 2
+stages = 1
+licence = "Apache-2.0"
+data_licence = "none"
+[training]
+max_steps = 2
+batch_size = 2
+patch_size = 16
+[[subjects]]
+name = "one"
+t2 = "{t2}"
+t1 = "{t1}"
+weight = 0.5
+"""
+
+
+@pytest.fixture
+def recipe(pair: Any, tmp_path: Path) -> Path:
+    file = tmp_path / "small.toml"
+    names = {"t2": pair.truth.name, "t1": pair.t1.name}
+    file.write_text(RECIPE.format(**names), encoding="utf-8")
+    return file
+
+
+def test_a_recipe_gives_a_model_that_records_it(
+    pair: Any,
+    recipe: Path,
+    tmp_path: Path,
+    tiny: dict[str, int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    small = functools.partial(GuidedSRModel, **tiny)
+    monkeypatch.setattr("guided_sr.model.GuidedSRModel", small)
+    model = tmp_path / "model"
+    data = str(pair.folder)
+    command = ["train", "recipe", str(recipe), "--data", data, "-o", str(model)]
+    assert main(command) == 0
+    record = json.loads((model / "metadata.json").read_text("utf-8"))
+    assert record["recipe"]["name"] == "small"
+    assert GuidedSRModel.from_preset(model).scale == (2.0, 2.0)
+    assert main(command) == 73
+
+
+def test_a_recipe_with_missing_data_names_the_file(
+    recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    out = tmp_path / "model"
+    command = ["train", "recipe", str(recipe), "--data", str(empty), "-o", str(out)]
+    assert main(command) == 66
+    message = capsys.readouterr().err
+    assert str(empty) in message
+    assert "Mend:" in message
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [("scale = [", "not TOML"), ("nonsense = 1\n" + RECIPE, "nonsense")],
+)
+def test_a_wrong_recipe_is_refused_by_its_fault(
+    text: str, word: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "wrong.toml"
+    file.write_text(text, encoding="utf-8")
+    command = ["train", "recipe", str(file), "--data", str(tmp_path), "-o", "m"]
+    assert main(command) == 65
+    message = capsys.readouterr().err
+    assert word in message
+    assert str(file) in message
