@@ -92,7 +92,9 @@ class StageRunner:
         back_projection: BackProjection,
         window: Window | None = None,
     ) -> None:
+        self.network = network  # keeps what the compiled call needs
         self.call = compiled_call(network)
+        self.radius: int | None = getattr(network, "receptive_radius", None)
         self.guided = "t1" in network.input
         self.plan = plan
         self.stage = stage
@@ -112,17 +114,35 @@ class StageRunner:
         if self.guided:
             inputs["t1"] = separable(t1, self.plan.guide(self.stage))
         if self.window is None:
-            image = self.call(inputs)
+            image = self._network(inputs)
         else:
             image = self._inside(image, inputs, self.window)
         operator = self.plan.observation(self.stage)
         return back_project_tensor(image, y, operator, self.back_projection)
 
+    def _network(self, inputs: dict[str, Any]) -> Any:
+        """Run the network, a slice that is too large in strips of rows.
+
+        Strips overlap by the network's receptive field, so that they join without
+        a seam; a network that does not tell it is run on whole slices.
+        """
+        batch, height, width, _ = inputs["t2"].shape
+        rows = max(1, PIXELS_A_BATCH // (batch * width))
+        if self.radius is None or height <= rows + 2 * self.radius:
+            return self.call(inputs)
+        strips = []
+        for start in range(0, height, rows):
+            stop = min(start + rows, height)
+            low, high = max(0, start - self.radius), min(height, stop + self.radius)
+            part = {name: x[:, low:high] for name, x in inputs.items()}
+            strips.append(self.call(part)[:, start - low : stop - low])
+        return keras.ops.concatenate(strips, axis=1)
+
     def _inside(self, image: Any, inputs: dict[str, Any], window: Window) -> Any:
         height, width = self.plan.level_shape(self.stage)
         rows, columns = window.at((height, width))
         part = {name: x[:, rows, columns, :] for name, x in inputs.items()}
-        residual = self.call(part) - part["t2"]
+        residual = self._network(part) - part["t2"]
         around = (
             (0, 0),
             (rows.start, height - rows.stop),

@@ -102,6 +102,15 @@ class GRDN(keras.Model):
         """
         return cls(normalization="batch", **options)
 
+    @property
+    def receptive_radius(self) -> int:
+        """How far, in pixels, an input can reach into the output.
+
+        Two shallow convolutions (or the head and the first tap of the guide), those
+        of the blocks, the fusion and the last one, each of one pixel.
+        """
+        return 2 + self.blocks * self.convolutions + 2
+
     def get_config(self) -> dict[str, Any]:
         # A functional model ignores dtype=; its layers have the policy.
         policy = self.get_layer("trunk").dtype_policy

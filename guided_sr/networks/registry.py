@@ -59,7 +59,7 @@ def build_backbone(
             fit.
     """
     if isinstance(backbone, keras.Model):
-        network = keras.models.clone_model(backbone)
+        network = type(backbone).from_config(backbone.get_config())
     elif backbone in _BUILDERS:
         network = _BUILDERS[backbone](guided=guided, dtype=dtype, **options)
     else:

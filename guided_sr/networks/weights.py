@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import h5py
 import keras
 import numpy as np
 
@@ -22,6 +23,8 @@ def load_weights(network: keras.Model, path: Path) -> None:
             holds NaN (Keras would load that silently).
     """
     try:
+        if _datasets(path) != len(network.weights):
+            raise ValueError("the file holds more or fewer weights than the network")
         network.load_weights(path)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise WeightsError(
@@ -35,6 +38,19 @@ def load_weights(network: keras.Model, path: Path) -> None:
             path=path,
             mend="train again with a lower learning rate, or copy the preset again",
         )
+
+
+def _datasets(path: Path) -> int:
+    """Arrays in a weights file; Keras ignores those that a network does not have."""
+    count = 0
+
+    def visit(name: str, item: object) -> None:
+        nonlocal count
+        count += isinstance(item, h5py.Dataset)
+
+    with h5py.File(path, "r") as file:
+        file.visititems(visit)
+    return count
 
 
 def save_weights(network: keras.Model, path: Path) -> None:

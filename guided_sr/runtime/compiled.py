@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -22,8 +23,14 @@ def jit_compile() -> bool | str:
     return False if on_cpu else "auto"
 
 
+_CALLS: weakref.WeakKeyDictionary[keras.Model, Call] = weakref.WeakKeyDictionary()
+
+
 def compiled_call(network: keras.Model) -> Call:
     """A fast inference call of a network, without the overhead of `predict`.
+
+    Traced once a network and kept as long as the network is; it always uses the
+    network's present weights.
 
     Args:
         network: Model that maps a mapping of tensors to a tensor.
@@ -32,33 +39,66 @@ def compiled_call(network: keras.Model) -> Call:
         Function of a mapping ``{"t2": ..., "t1": ...}`` of float32 tensors. Sizes
         may change between calls; TensorFlow does not trace again for them.
     """
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        import tensorflow as tf
+    if network not in _CALLS:
+        _CALLS[network] = _BUILDERS[keras.backend.backend()](network)
+    return _CALLS[network]
 
-        signature = {
-            name: tf.TensorSpec((None, None, None, 1), tf.float32)
-            for name in network.input
-        }
 
-        @tf.function(input_signature=[signature])
-        def call(inputs: dict[str, Any]) -> Any:
-            return network(inputs, training=False)
+def _tensorflow_call(network: keras.Model) -> Call:
+    import tensorflow as tf
 
-        return call
-    if backend == "jax":
-        import jax
+    kept = weakref.ref(network)
+    signature = {
+        name: tf.TensorSpec((None, None, None, 1), tf.float32) for name in network.input
+    }
 
-        variables = [v.value for v in network.trainable_variables]
-        states = [v.value for v in network.non_trainable_variables]
-        pure = jax.jit(
-            lambda v, s, inputs: network.stateless_call(v, s, inputs, training=False)[0]
-        )
-        return lambda inputs: pure(variables, states, inputs)
+    @tf.function(input_signature=[signature])
+    def call(inputs: dict[str, Any]) -> Any:
+        return _alive(kept)(inputs, training=False)
+
+    return call
+
+
+def _jax_call(network: keras.Model) -> Call:
+    import jax
+
+    kept = weakref.ref(network)
+
+    @jax.jit
+    def pure(variables: list[Any], states: list[Any], inputs: dict[str, Any]) -> Any:
+        model = _alive(kept)
+        return model.stateless_call(variables, states, inputs, training=False)[0]
+
+    def call(inputs: dict[str, Any]) -> Any:
+        model = _alive(kept)
+        variables = [v.value for v in model.trainable_variables]
+        states = [v.value for v in model.non_trainable_variables]
+        return pure(variables, states, inputs)
+
+    return call
+
+
+def _torch_call(network: keras.Model) -> Call:
     import torch
 
-    def call_torch(inputs: dict[str, Any]) -> Any:
-        with torch.no_grad():
-            return network(inputs, training=False)
+    kept = weakref.ref(network)
 
-    return call_torch
+    def call(inputs: dict[str, Any]) -> Any:
+        with torch.no_grad():
+            return _alive(kept)(inputs, training=False)
+
+    return call
+
+
+def _alive(kept: weakref.ref[keras.Model]) -> keras.Model:
+    network = kept()
+    if network is None:
+        raise RuntimeError("the network of a compiled call is gone")
+    return network
+
+
+_BUILDERS: dict[str, Callable[[keras.Model], Call]] = {
+    "tensorflow": _tensorflow_call,
+    "jax": _jax_call,
+    "torch": _torch_call,
+}

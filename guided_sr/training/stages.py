@@ -152,13 +152,17 @@ class ExternalTrainer:
 
     def _fingerprint(self) -> dict[str, Any]:
         arrays = [a for s in self.subjects for a in (s.t2, s.t1)]
+        network = self.build()
+        blur = [c for c in self.callbacks if isinstance(c, DegradationCallback)]
         return {
             "options": asdict(self.options),
             "back_projection": asdict(self.back_projection),
             "plan": self.plan.summary(),
             "data": digest_of_arrays(arrays),
             "weights": [s.weight for s in self.subjects],
-            "parameters": int(self.build().count_params()),
+            "network": [list(weight.shape) for weight in network.weights],
+            "precision": sorted({layer.dtype_policy.name for layer in network.layers}),
+            "blur": [[callback.spread, callback.seed] for callback in blur],
         }
 
     def run(self) -> tuple[list[keras.Model], list[keras.callbacks.History]]:

@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from guided_sr import degrade, head_phantom, upsample
+from guided_sr.inference import cascade
+from guided_sr.inference.cascade import Window, batches, run_cascade
+from guided_sr.physics.back_projection import BackProjection, back_project
+from guided_sr.physics.cascade_plan import CascadePlan
+from guided_sr.volumes import fit_intensity
+
+
+@pytest.fixture
+def idle():
+    """A network that gives its T2 back."""
+    t2 = keras.Input((None, None, 1), name="t2")
+    return keras.Model({"t2": t2}, keras.layers.Identity()(t2))
+
+
+def by_hand(t2, plan, how):
+    x = t2.astype(float)
+    for stage in range(1, plan.stages + 1):
+        x = upsample(x, plan.level_shape(stage))
+        x = back_project(x, t2.astype(float), plan.observation(stage), **vars(how))
+    return x
+
+
+@pytest.mark.backend
+@pytest.mark.parametrize(
+    "how",
+    [BackProjection(), BackProjection("exact"), BackProjection(None)],
+    ids=lambda how: str(how.method),
+)
+def test_around_an_idle_network_only_the_physics_is_left(idle, how, rng):
+    plan = CascadePlan.create((12, 14), scale=2, stages=3)
+    t2 = rng.random((3, 12, 14), dtype=np.float32)
+    out = run_cascade([idle] * 3, t2, None, plan=plan, back_projection=how)
+    assert out.shape == (3, 24, 28)
+    assert out.dtype == np.float32
+    wanted = by_hand(t2, plan, how)
+    assert np.abs(out - wanted).max() <= 2e-4 * np.abs(wanted).max()
+
+
+def test_every_stage_gets_the_guide_of_its_level(rng):
+    """Networks that give the guide back show what they were given."""
+    t2_in, t1_in = (keras.Input((None, None, 1), name=name) for name in ("t2", "t1"))
+    network = keras.Model({"t2": t2_in, "t1": t1_in}, keras.layers.Identity()(t1_in))
+    t2, t1 = rng.random((1, 12, 12)), rng.random((1, 24, 24))
+    t2, t1 = t2.astype(np.float32), t1.astype(np.float32)
+    for stages in (1, 2, 3):
+        plan = CascadePlan.create((12, 12), scale=2, stages=stages)
+        how = BackProjection(None)
+        out = run_cascade([network] * stages, t2, t1, plan=plan, back_projection=how)
+        np.testing.assert_allclose(out, t1, atol=1e-5)
+
+
+def test_slices_are_batched_and_progress_is_told(idle, monkeypatch, rng):
+    plan = CascadePlan.create((8, 8), scale=2, stages=1)
+    t2 = rng.random((7, 8, 8), dtype=np.float32)
+    how = BackProjection()
+    wanted = run_cascade([idle], t2, None, plan=plan, back_projection=how)
+    monkeypatch.setattr(cascade, "PIXELS_A_BATCH", 600)
+    told = []
+    out = run_cascade(
+        [idle],
+        t2,
+        None,
+        plan=plan,
+        back_projection=how,
+        progress=lambda done, count: told.append((done, count)),
+    )
+    assert told == [(2, 7), (4, 7), (6, 7), (7, 7)]
+    np.testing.assert_allclose(out, wanted, atol=1e-6)
+
+
+def test_a_batch_holds_at_least_one_slice():
+    assert batches(3, (5000, 5000)) == [slice(0, 1), slice(1, 2), slice(2, 3)]
+    assert batches(3, (10, 10)) == [slice(0, 3)]
+
+
+def test_the_window_is_the_bounding_box_of_the_content():
+    t2 = np.zeros((2, 40, 80), np.float32)
+    t2[0, 10:20, 30:40] = 0.5
+    t2[1, 15:30, 35:60] = 0.5
+    window = Window.of(t2)
+    assert window == Window((10 / 40, 30 / 40), (30 / 80, 60 / 80))
+    assert window.at((400, 800)) == (slice(84, 316), slice(284, 616))
+    assert window.at((40, 80)) == (slice(0, 40), slice(14, 76))
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_without_background_or_content_the_window_is_everything(value):
+    assert Window.of(np.full((1, 8, 8), value)) == Window((0.0, 1.0), (0.0, 1.0))
+
+
+@pytest.fixture(scope="module")
+def head():
+    """A head without noise in a wide field of view: zero far from it."""
+    phantom = head_phantom((96, 112), 1, seed=2, noise=0.0, voxel_mm=2.0)
+    around = ((0, 0), (48, 48), (40, 40))
+    t2, t1 = (np.pad(x, around) for x in (phantom.t2, phantom.t1))
+    low = degrade(t2, 2)
+    return fit_intensity(low).forward(low), fit_intensity(t1).forward(t1)
+
+
+def everywhere(monkeypatch):
+    monkeypatch.setattr(Window, "of", lambda t2: Window((0.0, 1.0), (0.0, 1.0)))
+
+
+@pytest.mark.parametrize("method", ["ibp", "exact", None])
+def test_far_background_is_exactly_cubic_and_back_projected(trained, head, method):
+    t2, t1 = head
+    plan = CascadePlan.create(t2.shape[1:], scale=2, stages=2)
+    how = BackProjection(method)
+    out = run_cascade(trained.networks, t2, t1, plan=plan, back_projection=how)
+    rows, columns = Window.of(t2).at(plan.target_shape)
+    assert rows.start > 20
+    assert columns.start > 15
+    wanted = by_hand(t2, plan, how)
+    far = np.ones(plan.target_shape, bool)
+    reach = 12  # of the back-projections
+    far[rows.start - reach : rows.stop + reach] = False
+    far[:, columns.start - reach : columns.stop + reach] |= False
+    np.testing.assert_allclose(out[:, far], wanted[:, far], atol=1e-4)
+    assert np.abs(out - wanted).max() > 1e-3
+
+
+def test_the_window_changes_nothing_that_matters(trained, head, monkeypatch):
+    t2, t1 = head
+    plan = CascadePlan.create(t2.shape[1:], scale=2, stages=2)
+    how = BackProjection()
+    inside = run_cascade(trained.networks, t2, t1, plan=plan, back_projection=how)
+    everywhere(monkeypatch)
+    whole = run_cascade(trained.networks, t2, t1, plan=plan, back_projection=how)
+    rows, columns = slice(48, 144), slice(40, 152)
+    apart = np.abs(inside - whole)
+    print(f"window: {apart[:, rows, columns].max():.1e} in the head, {apart.max():.1e}")
+    assert apart[:, rows, columns].max() < 2e-3
+    assert apart.max() < 0.02
+
+
+@pytest.mark.parametrize("pixels", [200, 3000])
+def test_strips_of_a_large_slice_join_without_a_seam(
+    trained, head, monkeypatch, pixels
+):
+    t2, t1 = head
+    plan = CascadePlan.create(t2.shape[1:], scale=2, stages=2)
+    how = BackProjection()
+    whole = run_cascade(trained.networks, t2, t1, plan=plan, back_projection=how)
+    monkeypatch.setattr(cascade, "PIXELS_A_BATCH", pixels)
+    strips = run_cascade(trained.networks, t2, t1, plan=plan, back_projection=how)
+    np.testing.assert_allclose(strips, whole, atol=1e-5)

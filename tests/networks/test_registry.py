@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from guided_sr import GRDN
+from guided_sr.errors import UsageError
+from guided_sr.networks import registry
+from guided_sr.networks.registry import (
+    backbone_names,
+    build_backbone,
+    check_backbone,
+    register_backbone,
+)
+
+
+def own_network(*, names=("t2", "t1"), strides=1, padding="same", channels=1):
+    inputs = {name: keras.Input((None, None, 1), name=name) for name in names}
+    joined = keras.layers.Concatenate()([*inputs.values(), *inputs.values()])
+    out = keras.layers.Conv2D(channels, 3, strides=strides, padding=padding)(joined)
+    return keras.Model(inputs, out)
+
+
+@pytest.fixture
+def names(monkeypatch):
+    """Registrations of a test are forgotten after it."""
+    monkeypatch.setattr(registry, "_BUILDERS", dict(registry._BUILDERS))
+
+
+def test_grdn_is_registered(tiny):
+    assert "grdn" in backbone_names()
+    network = build_backbone("grdn", guided=False, dtype="float32", options=tiny)
+    assert isinstance(network, GRDN)
+    assert set(network.input) == {"t2"}
+
+
+@pytest.mark.usefixtures("names")
+def test_a_network_of_ones_own_can_be_registered():
+    def builder(*, guided, dtype, names=("t2", "t1")):
+        return own_network(names=names if guided else ("t2",))
+
+    register_backbone("own", builder)
+    register_backbone("own", builder)
+    assert "own" in backbone_names()
+    network = build_backbone("own", guided=True, dtype=None, options={})
+    assert set(network.input) == {"t2", "t1"}
+
+
+@pytest.mark.usefixtures("names")
+def test_a_name_is_given_once():
+    with pytest.raises(UsageError, match="'grdn' is taken"):
+        register_backbone("grdn", lambda **options: None)
+
+
+def test_an_unknown_name_lists_the_known_ones():
+    with pytest.raises(UsageError, match=r"no backbone 'unet'.*grdn"):
+        build_backbone("unet", guided=True, dtype=None, options={})
+
+
+@pytest.mark.backend
+def test_a_model_is_cloned_for_each_stage():
+    own = own_network()
+    first, second = (
+        build_backbone(own, guided=True, dtype=None, options={}) for _ in range(2)
+    )
+    assert first is not own
+    assert set(first.input) == {"t2", "t1"}
+    assert not np.array_equal(first.get_weights()[0], second.get_weights()[0])
+    out = first({"t1": np.ones((1, 17, 20, 1)), "t2": np.ones((1, 17, 20, 1))})
+    assert tuple(out.shape) == (1, 17, 20, 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "guided", "message"),
+    [
+        ({"names": ("t2", "flair")}, True, r"inputs \['flair', 't2'\].*\['t1', 't2'\]"),
+        ({"names": ("t2",)}, True, r"inputs \['t2'\].*\['t1', 't2'\]"),
+        ({"names": ("t2", "t1")}, False, r"inputs \['t1', 't2'\].*\['t2'\]"),
+        ({"strides": 2}, True, r"into \(2, 10, 12, 1\).*strides"),
+        ({"padding": "valid"}, True, r"into \(2, 18, 22, 1\)"),
+        ({"channels": 2}, True, r"into \(2, 20, 24, 2\)"),
+    ],
+)
+def test_networks_that_do_not_fit_a_stage_are_refused(options, guided, message):
+    with pytest.raises(UsageError, match=message):
+        check_backbone(own_network(**options), guided=guided)
+
+
+def test_inputs_without_names_are_refused():
+    t2, t1 = (keras.Input((None, None, 1), name=name) for name in ("t2", "t1"))
+    network = keras.Model([t2, t1], keras.layers.Add()([t2, t1]))
+    with pytest.raises(UsageError, match="wanted is a mapping"):
+        check_backbone(network, guided=True)

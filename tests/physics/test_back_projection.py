@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from guided_sr.errors import UsageError
+from guided_sr.metrics import consistency, psnr
+from guided_sr.physics.back_projection import BackProjection, back_project
+from guided_sr.physics.cascade_plan import CascadePlan
+from guided_sr.physics.degrade import crop_to_multiple, degrade, upsample
+
+
+@pytest.fixture
+def scene(rng):
+    """A smooth scene with some grain: truth, observation, cubic, operator."""
+    plan = CascadePlan.create((16, 20), scale=2, stages=3)
+    rows, columns = np.mgrid[0:32, 0:40] / 32
+    truth = 2 + np.sin(9 * rows) * np.cos(7 * columns)
+    truth += 0.05 * rng.standard_normal(truth.shape)
+    operator = plan.observation()
+    y = operator(truth)
+    return truth, y, upsample(y, (32, 40)), operator
+
+
+def test_the_exact_form_explains_the_whole_observation(scene):
+    _, y, x, operator = scene
+    out = back_project(x, y, operator, method="exact", epsilon=0.0)
+    assert np.abs(operator(out) - y).max() <= 1e-6 * np.abs(y).max()
+
+
+def test_one_iteration_reduces_the_residual(scene):
+    _, y, x, operator = scene
+    before = consistency(x, y, operator)
+    once = consistency(back_project(x, y, operator), y, operator)
+    assert once < 0.5 * before
+    twice = back_project(x, y, operator, iterations=2)
+    assert consistency(twice, y, operator) < once
+
+
+def test_many_iterations_approach_the_exact_form(scene):
+    _, y, x, operator = scene
+    exact = back_project(x, y, operator, method="exact", epsilon=0.0)
+    gaps = [
+        np.abs(back_project(x, y, operator, iterations=n) - exact).max()
+        for n in (1, 20, 400)
+    ]
+    assert gaps[0] > 3 * gaps[1] > 9 * gaps[2]
+    assert gaps[2] < 0.02 * np.abs(exact - x).max()
+
+
+def test_epsilon_holds_back_what_the_operator_hardly_sees(scene):
+    _, y, x, operator = scene
+    changes = [
+        np.linalg.norm(back_project(x, y, operator, method="exact", epsilon=e) - x)
+        for e in (0.0, 1e-3, 1.0)
+    ]
+    assert changes[0] > changes[1] > changes[2] > 0
+
+
+def test_the_gain_keeps_the_brightness():
+    """A flat estimate that is too dark by 1 becomes right on average."""
+    operator = CascadePlan.create((20, 20), scale=4, stages=1).observation()
+    out = back_project(np.full((80, 80), 4.0), np.full((20, 20), 5.0), operator)
+    assert out[16:-16, 16:-16].mean() == pytest.approx(5.0, abs=1e-3)
+    assert np.abs(out[16:-16, 16:-16] - 5.0).max() < 0.1
+
+
+@pytest.mark.parametrize("method", ["ibp", "exact"])
+def test_a_consistent_estimate_is_left_alone(scene, method):
+    truth, y, _, operator = scene
+    np.testing.assert_allclose(
+        back_project(truth, y, operator, method=method), truth, atol=1e-12
+    )
+
+
+def test_none_leaves_the_estimate_alone(scene):
+    _, y, x, operator = scene
+    assert back_project(x, y, operator, method=None) is x
+
+
+@pytest.mark.parametrize("method", ["ibp", "exact"])
+def test_a_stack_is_corrected_slice_by_slice_in_its_own_precision(scene, method):
+    _, y, x, operator = scene
+    stack = np.stack([x, 2 * x + 1])
+    low = np.stack([y, 2 * y])
+    out = back_project(
+        stack.astype(np.float32), low.astype(np.float32), operator, method=method
+    )
+    assert out.dtype == np.float32
+    for k in range(2):
+        alone = back_project(stack[k], low[k], operator, method=method)
+        np.testing.assert_allclose(out[k], alone, atol=2e-4)
+
+
+@pytest.mark.parametrize(
+    "options", [{"method": "magic"}, {"iterations": 0}, {"epsilon": -1.0}]
+)
+def test_undefined_back_projections_are_refused(options):
+    with pytest.raises(UsageError):
+        BackProjection(**options)
+
+
+def gains(image, scale):
+    """Cubic PSNR and what ibp and exact add to it, in dB."""
+    x = crop_to_multiple(image, scale)
+    y = degrade(x, scale)
+    cubic = upsample(y, x.shape)
+    operator = CascadePlan.create(y.shape, scale=scale).observation()
+    base = psnr(x, cubic)
+    ibp, exact = (
+        psnr(x, back_project(cubic, y, operator, method=m)) for m in ("ibp", "exact")
+    )
+    print(f"{scale}x: cubic {base:.2f}, ibp {ibp:.2f}, exact {exact:.2f} dB")
+    return base, ibp - base, exact - base
+
+
+@pytest.mark.real_data
+def test_a_real_slice_gains_what_was_measured_at_four_times(patient07):
+    base, ibp, exact = gains(patient07, 4)
+    assert base == pytest.approx(25.78, abs=0.1)
+    assert base + ibp == pytest.approx(26.33, abs=0.1)
+    assert base + exact == pytest.approx(26.76, abs=0.1)
+
+
+@pytest.mark.real_data
+def test_a_real_slice_gains_what_was_measured_at_two_times(patient07):
+    _, ibp, exact = gains(patient07, 2)
+    assert ibp == pytest.approx(0.74, abs=0.1)
+    assert exact == pytest.approx(1.42, abs=0.1)

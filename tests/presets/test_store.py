@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pytest
+
+from guided_sr.errors import IOFailure, UnknownPresetError, WeightsError
+from guided_sr.presets import (
+    describe_preset,
+    list_presets,
+    locate_preset,
+    read_config,
+    read_metadata,
+    store,
+    verify_preset,
+)
+from guided_sr.presets.store import HDF5_MAGIC, weights_files
+
+MAX_BYTES = 30_000_000
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A preset of two stages whose weights are only the beginning of such files."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    digests = {}
+    for stage in (1, 2):
+        path = folder / f"stage_{stage}.weights.h5"
+        path.write_bytes(HDF5_MAGIC + bytes([stage]) * 100)
+        digests[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    config = {
+        "guided_sr_version": "0.1.0",
+        "backbone": {"name": "grdn"},
+        "guided": True,
+        "scale": [2, 2],
+        "stages": 2,
+        "weights": digests,
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+def test_a_folder_is_a_preset(folder):
+    assert locate_preset(folder) == folder
+    assert locate_preset(str(folder)) == folder
+    config = read_config(folder)
+    assert [p.name for p in weights_files(folder, config)] == sorted(config.weights)
+    assert verify_preset(folder) == config.weights
+    assert read_metadata(folder) == {}
+
+
+def test_an_unknown_name_lists_the_known_ones(monkeypatch):
+    monkeypatch.setattr(store, "registry", lambda: {"b_x4": {}, "a_x2": {}})
+    with pytest.raises(UnknownPresetError, match=r"'c_x8'.*a_x2, b_x4") as refusal:
+        locate_preset("c_x8")
+    assert refusal.value.exit_code == 64
+    assert list_presets() == ["a_x2", "b_x4"]
+
+
+def test_a_folder_without_configuration_is_no_preset(tmp_path):
+    with pytest.raises(UnknownPresetError, match=r"no config\.json"):
+        locate_preset(tmp_path)
+
+
+def test_a_packaged_preset_without_files_is_named(monkeypatch):
+    monkeypatch.setattr(store, "registry", lambda: {"lost_x4": {"files": {}}})
+    with pytest.raises(WeightsError, match="lost_x4 are missing"):
+        locate_preset("lost_x4")
+
+
+def test_a_missing_file_is_named(folder):
+    (folder / "stage_2.weights.h5").unlink()
+    with pytest.raises(WeightsError, match=r"stage 2 are missing.*stage_2"):
+        verify_preset(folder)
+
+
+def test_a_flipped_bit_is_noticed(folder):
+    path = folder / "stage_1.weights.h5"
+    data = bytearray(path.read_bytes())
+    data[50] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(WeightsError, match=r"sha256.*stage_1\.weights\.h5"):
+        verify_preset(folder)
+
+
+def test_what_is_no_hdf5_file_is_refused(folder):
+    (folder / "stage_1.weights.h5").write_text("<html>quota exceeded</html>")
+    with pytest.raises(WeightsError, match="not an HDF5"):
+        verify_preset(folder)
+
+
+def test_weights_that_the_configuration_does_not_know_are_refused(folder):
+    config = json.loads((folder / "config.json").read_text())
+    del config["weights"]["stage_1.weights.h5"]
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(WeightsError, match="says none"):
+        verify_preset(folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("{", "not JSON"), ("[1]", "no object"), ("{}", "wrong at guided_sr_version")],
+)
+def test_a_damaged_configuration_is_refused(folder, text, message):
+    (folder / "config.json").write_text(text)
+    with pytest.raises(WeightsError, match=rf"{message}.*config\.json"):
+        read_config(folder)
+
+
+def test_an_unknown_key_is_named(folder):
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "surprise": 1}))
+    with pytest.raises(WeightsError, match=r"wrong at surprise.*config\.json"):
+        read_config(folder)
+
+
+def test_a_missing_configuration_is_a_failure_to_read(tmp_path):
+    with pytest.raises(IOFailure):
+        read_config(tmp_path)
+
+
+def test_a_file_that_the_registry_knows_otherwise_is_refused(folder, monkeypatch):
+    entry = {"files": {"config.json": {"sha256": "0" * 64}}}
+    monkeypatch.setattr(store, "registry", lambda: {str(folder): entry})
+    with pytest.raises(WeightsError, match="registry says"):
+        verify_preset(folder)
+
+
+@pytest.mark.parametrize("name", list_presets())
+def test_every_packaged_preset_is_whole(name):
+    digests = verify_preset(name)
+    entry = describe_preset(name)
+    folder = locate_preset(name)
+    assert set(entry["files"]) == {p.name for p in folder.iterdir()}
+    for file, known in entry["files"].items():
+        assert (folder / file).stat().st_size == known["bytes"]
+        assert digests[file] == known["sha256"]
+    config = read_config(folder)
+    assert tuple(entry["scale"]) == config.scale
+    assert entry["stages"] == config.stages
+    assert read_metadata(folder)["probe"]
+    assert (folder / "README.md").read_text().strip()
+
+
+def test_the_packaged_presets_are_small():
+    folders = {locate_preset(name).parent for name in list_presets()}
+    size = sum(p.stat().st_size for f in folders for p in f.rglob("*") if p.is_file())
+    assert size < MAX_BYTES
+
+
+def test_the_packaged_presets_and_their_folders_are_the_same():
+    for folder in {locate_preset(name).parent for name in list_presets()}:
+        there = {p.parent.name for p in folder.glob("*/config.json")}
+        assert there == set(list_presets())

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from keras.ops import convert_to_numpy as to_numpy
+
+from guided_sr import GRDN
+from guided_sr.runtime import compiled_call, jit_compile, list_devices
+
+pytestmark = pytest.mark.backend
+
+
+@pytest.mark.parametrize("form", [{}, {"guided": False}, {"normalization": "batch"}])
+def test_the_compiled_call_is_the_network_at_every_size(form, tiny, images):
+    network = GRDN(**tiny, **form)
+    call = compiled_call(network)
+    for h, w in ((16, 16), (20, 17), (33, 16), (16, 20)):
+        pair = {"t2": images(h, w), "t1": images(h, w, seed=1)}
+        inputs = {
+            name: keras.ops.convert_to_tensor(pair[name]) for name in network.input
+        }
+        out = to_numpy(call(inputs))
+        wanted = to_numpy(network(inputs, training=False))
+        assert out.shape == (2, h, w, 1)
+        np.testing.assert_allclose(out, wanted, atol=1e-5)
+
+
+def test_the_order_of_the_inputs_does_not_matter(tiny, images):
+    call = compiled_call(GRDN(**tiny))
+    t2, t1 = (keras.ops.convert_to_tensor(images(16, 16, seed=s)) for s in (1, 2))
+    np.testing.assert_array_equal(
+        to_numpy(call({"t2": t2, "t1": t1})), to_numpy(call({"t1": t1, "t2": t2}))
+    )
+
+
+def test_batch_statistics_are_used_and_not_changed(tiny, images):
+    network = GRDN.paper(**tiny)
+    before = network.get_weights()
+    x = keras.ops.convert_to_tensor(images(16, 16))
+    compiled_call(network)({"t2": x, "t1": x})
+    for a, b in zip(before, network.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_xla_is_off_on_a_processor_with_tensorflow():
+    on_cpu = keras.backend.backend() == "tensorflow" and not list_devices("gpu")
+    assert jit_compile() == (False if on_cpu else "auto")

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from guided_sr.training.augmentation import (
+    NONE,
+    SUPERVISED,
+    UNSUPERVISED,
+    Draw,
+    rotate_and_flip,
+    spline_coefficients,
+)
+
+
+def drawn(augmentation, count=3000):
+    rng = np.random.default_rng(0)
+    draws = [augmentation.draw(rng) for _ in range(count)]
+    return (
+        {d.angle for d in draws},
+        {round(d.rescale, 9) for d in draws},
+        {d.flip for d in draws},
+    )
+
+
+def test_only_the_papers_angles_and_factors_are_drawn():
+    angles, factors, flips = drawn(UNSUPERVISED)
+    assert angles == set(np.arange(0.0, 360.0, 15.0))
+    assert factors == {0.5, 0.6, 0.7, 0.8, 0.9, 1.0}
+    assert flips == {False, True}
+
+
+def test_supervised_learning_turns_by_right_angles():
+    assert drawn(SUPERVISED) == ({0.0, 90.0, 180.0, 270.0}, {1.0}, {False, True})
+
+
+def test_no_augmentation_draws_nothing():
+    assert drawn(NONE, 50) == ({0.0}, {1.0}, {False})
+
+
+def test_along_one_axis_rows_stay_rows():
+    angles, factors, _ = drawn(UNSUPERVISED.along_one_axis())
+    assert angles == {0.0, 180.0}
+    assert factors == {1.0}
+    assert drawn(NONE.along_one_axis(), 50) == ({0.0}, {1.0}, {False})
+
+
+def test_the_same_generator_draws_the_same():
+    first, second = (
+        UNSUPERVISED.draw(np.random.default_rng([1, 2, 3])) for _ in range(2)
+    )
+    assert first == second
+
+
+@pytest.fixture
+def blob():
+    rows, columns = np.mgrid[0:32, 0:32]
+    image = np.exp(-((rows - 11) ** 2 + (columns - 18) ** 2) / 18).astype(np.float32)
+    return image, spline_coefficients(image)
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+@pytest.mark.parametrize("flip", [False, True])
+def test_right_angles_are_exact_turns(blob, turns, flip):
+    out = rotate_and_flip(*blob, Draw(90.0 * turns, flip))
+    choices = [np.rot90(blob[0], turns), np.rot90(blob[0], -turns)]
+    choices = [c[:, ::-1] if flip else c for c in choices]
+    assert min(np.abs(out - c).max() for c in choices) < 1e-4
+    assert out.dtype == np.float32
+    assert out.flags.c_contiguous
+
+
+def test_two_half_turns_of_fifteen_degrees_are_thirty(blob):
+    once = rotate_and_flip(*blob, Draw(15.0))
+    twice = rotate_and_flip(once, spline_coefficients(once), Draw(15.0))
+    np.testing.assert_allclose(twice, rotate_and_flip(*blob, Draw(30.0)), atol=0.01)
+
+
+def test_a_turn_moves_the_centre_of_mass_about_the_centre(blob):
+    out = rotate_and_flip(*blob, Draw(60.0))
+    rows, columns = np.mgrid[0:32, 0:32] - 15.5
+    before = np.hypot((blob[0] * rows).sum(), (blob[0] * columns).sum())
+    after = np.hypot((out * rows).sum(), (out * columns).sum())
+    assert after == pytest.approx(before, rel=0.02)

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from guided_sr import GRDN, degrade, upsample
+from guided_sr.errors import DataError, UsageError
+from guided_sr.physics.back_projection import BackProjection, back_project
+from guided_sr.training.subjects import subjects_of
+
+
+def prepare(pairs, **options):
+    options = {
+        "scale": (2.0, 2.0),
+        "stages": 2,
+        "guided": True,
+        "stage_blur": "consistent",
+        **options,
+    }
+    return subjects_of(pairs, **options)
+
+
+@pytest.fixture
+def pair(small_head):
+    return degrade(small_head.t2, 2), small_head.t1
+
+
+def test_the_observed_t2_is_the_first_level_untouched(pair):
+    (subject,) = prepare([pair])
+    assert subject.first_level() is subject.t2
+    assert subject.plan.shape == pair[0].shape[1:]
+    assert subject.plan.target_shape == pair[1].shape[1:]
+    slope, offset = np.polyfit(pair[0].ravel(), subject.t2.ravel(), 1)
+    wanted = (pair[0] * slope + offset).astype(np.float32)
+    np.testing.assert_allclose(subject.t2, wanted, atol=1e-5)
+
+
+@pytest.mark.backend
+def test_the_guide_is_blurred_to_the_level_and_the_target_is_not(pair):
+    (subject,) = prepare([pair])
+    level = subject.level_stack(subject.t2, 0)
+    assert level.target is subject.t2
+    wanted = subject.plan.guide(0)(subject.t1.astype(float))
+    np.testing.assert_allclose(level.guide, wanted, atol=1e-5)
+
+
+@pytest.mark.backend
+def test_the_next_level_is_the_projected_estimate(pair, tiny):
+    """A network that adds nothing leaves cubic interpolation and back-projection."""
+    (subject,) = prepare([pair])
+    network = GRDN(**tiny)
+    network.get_layer("reconstruction").residual.set_weights(
+        [np.zeros((3, 3, 8, 1)), np.zeros(1)]
+    )
+    out = subject.next_level(
+        network, subject.t2, stage=1, back_projection=BackProjection()
+    )
+    plan, low = subject.plan, subject.t2.astype(float)
+    wanted = back_project(upsample(low, plan.level_shape(1)), low, plan.observation(1))
+    assert out.dtype == np.float32
+    np.testing.assert_allclose(out, wanted, atol=1e-4)
+
+
+def test_empty_slices_are_left_out(pair):
+    t2 = np.concatenate([pair[0], np.zeros_like(pair[0][:1])])
+    t1 = np.concatenate([pair[1], pair[1][:1]])
+    (subject,) = prepare([(t2, t1)])
+    assert len(subject.t2) == len(subject.t1) == len(pair[0])
+
+
+def test_a_t2_alone_is_enough_without_guide(pair):
+    for given in (pair[0], (pair[0], None), pair):
+        (subject,) = prepare([given], guided=False)
+        assert subject.t1 is None
+        assert subject.level_stack(subject.t2, 0).guide is None
+
+
+def test_no_pairs_and_missing_guides_are_refused(pair):
+    with pytest.raises(UsageError, match="no pairs"):
+        prepare([])
+    with pytest.raises(UsageError, match="no T1"):
+        prepare([(pair[0], None)])
+
+
+def test_a_pair_without_content_is_named(pair):
+    speck = np.zeros_like(pair[0])
+    speck[:, 0, 0] = (1.0, 2.0, 3.0)
+    with pytest.raises(DataError, match="training pair 2 holds"):
+        prepare([pair, (speck, pair[1])])
