@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 PathLike = str | os.PathLike[str]
@@ -28,6 +29,7 @@ __all__ = [
     "UnknownScaleError",
     "UsageError",
     "WeightsError",
+    "noted_warnings",
     "warn_user",
 ]
 
@@ -204,3 +206,20 @@ def _printable(text: str) -> str:
         c if c.isprintable() else c.encode("unicode_escape").decode("ascii")
         for c in text
     )
+
+
+@contextmanager
+def noted_warnings() -> Iterator[list[str]]:
+    """Note the package's warnings of a block, and still issue every warning after it.
+
+    Yields:
+        A list that holds their texts once the block has ended.
+    """
+    noted: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", GuidedSRWarning)
+        yield noted
+    for one in caught:
+        warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+        if issubclass(one.category, GuidedSRWarning):
+            noted.append(str(one.message))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import os
-import sys
 import time
-import warnings as python_warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,20 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from guided_sr._version import __version__
-from guided_sr.errors import (
-    CannotCreateError,
-    GuidedSRWarning,
-    UnknownScaleError,
-    UsageError,
-)
+from guided_sr.errors import UnknownScaleError, UsageError, noted_warnings
 from guided_sr.inference.cascade import Progress, run_cascade
-from guided_sr.inference.inputs import Inputs, prepare
+from guided_sr.inference.inputs import prepare
 from guided_sr.inference.probe import probe
-from guided_sr.inference.result import Result
+from guided_sr.inference.result import Result, volume_result
+from guided_sr.networks.preset_files import (
+    new_preset_folder,
+    write_description,
+    write_networks,
+)
 from guided_sr.networks.registry import build_backbone
-from guided_sr.networks.weights import load_weights, save_weights
+from guided_sr.networks.weights import load_weights
 from guided_sr.physics.back_projection import BackProjection, Method
-from guided_sr.physics.cascade_plan import CascadePlan, StageBlur, scale_per_axis
+from guided_sr.physics.cascade_plan import StageBlur, scale_per_axis
 from guided_sr.presets import (
     PresetConfig,
     list_presets,
@@ -39,10 +38,8 @@ from guided_sr.presets import (
 from guided_sr.presets.schema import BackboneConfig, BackProjectionConfig
 from guided_sr.presets.store import weights_files
 from guided_sr.runtime import resolve_precision
-from guided_sr.training.checkpoint import write_json
 from guided_sr.training.stages import ExternalTrainer, TrainingOptions
 from guided_sr.training.subjects import subjects_of
-from guided_sr.volumes import from_slices, sha256_of
 
 
 class GuidedSRModel:
@@ -88,12 +85,10 @@ class GuidedSRModel:
         precision: str = "auto",
         **options: Any,
     ) -> None:
-        if not isinstance(back_projection, BackProjection):
-            back_projection = BackProjection(back_projection)
         self.backbone = backbone
         self.options = options
         self.guided = guided
-        self.back_projection = back_projection
+        self.back_projection = BackProjection.of(back_projection)
         self.stage_blur = stage_blur
         self.dtype = resolve_precision(precision)
         self.networks: list[keras.Model] = []
@@ -217,14 +212,10 @@ class GuidedSRModel:
             GeometryError: If T1 and T2 do not overlap.
         """
         factors = self._known_scale(scale)
-        if back_projection == "trained":
-            how = self.back_projection
-        elif isinstance(back_projection, BackProjection):
-            how = back_projection
-        else:
-            how = BackProjection(back_projection)  # type: ignore[arg-type]
-        with python_warnings.catch_warnings(record=True) as caught:
-            python_warnings.simplefilter("always", GuidedSRWarning)
+        how = self.back_projection
+        if back_projection != "trained":
+            how = BackProjection.of(back_projection)
+        with noted_warnings() as noticed:
             inputs = prepare(
                 t2,
                 t1,
@@ -233,13 +224,6 @@ class GuidedSRModel:
                 target_shape=target_shape,
                 axes=axes,
             )
-        for warning in caught:
-            python_warnings.warn_explicit(
-                warning.message, warning.category, warning.filename, warning.lineno
-            )
-        noticed = tuple(
-            str(w.message) for w in caught if issubclass(w.category, GuidedSRWarning)
-        )
         plan = inputs.plan(stages=self.stages, stage_blur=self.stage_blur)
         begun = time.perf_counter()
         low, guide = inputs.normalised()
@@ -257,7 +241,19 @@ class GuidedSRModel:
             stack = np.maximum(stack, 0.0, out=stack)
         if inputs.source is None:
             return stack[0] if inputs.single else stack
-        return self._result(inputs, plan, stack, how, noticed, seconds)
+        return volume_result(
+            inputs,
+            stack,
+            plan=plan,
+            back_projection=how,
+            model={
+                "name": self.name,
+                "weights_sha256": self.weights,
+                "precision": self.dtype,
+            },
+            warnings=noticed,
+            seconds=seconds,
+        )
 
     def _known_scale(
         self, scale: float | Sequence[float] | None
@@ -269,66 +265,13 @@ class GuidedSRModel:
             )
         asked = self.scale if scale is None else scale_per_axis(scale)
         if not np.allclose(asked, self.scale, rtol=1e-3):
-            known = self.scale[0] if self.scale[0] == self.scale[1] else self.scale
+            known = " x ".join(f"{factor:g}" for factor in dict.fromkeys(self.scale))
             raise UnknownScaleError(
-                f"the model was not trained for scale {scale}; it knows {known:g}"
-                if isinstance(known, float)
-                else f"the model was not trained for scale {scale}; it knows {known}",
+                f"the model was not trained for scale {scale}; it knows {known}",
                 mend=f"presets are {', '.join(list_presets())}; or train with"
                 " fit_external",
             )
         return self.scale
-
-    def _result(
-        self,
-        inputs: Inputs,
-        plan: CascadePlan,
-        stack: NDArray[np.float32],
-        how: BackProjection,
-        noticed: tuple[str, ...],
-        seconds: float,
-    ) -> Result:
-        source = inputs.source
-        assert source is not None
-        files = {
-            name: {
-                "path": None if volume.path is None else str(volume.path),
-                "sha256": volume.sha256,
-            }
-            for name, volume in (("t2", source.t2), ("t1", source.t1))
-            if volume is not None
-        }
-        provenance = {
-            "version": __version__,
-            "versions": {
-                "python": sys.version.split()[0],
-                "keras": keras.__version__,
-                "numpy": np.__version__,
-                "backend": keras.backend.backend(),
-            },
-            "inputs": files,
-            "model": {
-                "name": self.name,
-                "weights_sha256": self.weights,
-                "precision": self.dtype,
-            },
-            "plan": {**plan.summary(), "slice_axis": source.slice_axis},
-            "back_projection": BackProjectionConfig(**vars(how)).model_dump(),
-            "intensity": {
-                "t2": inputs.t2_scale.to_dict(),
-                "t1": None if inputs.t1_scale is None else inputs.t1_scale.to_dict(),
-            },
-            "guide_overlap": source.overlap,
-            "seconds": round(seconds, 2),
-        }
-        return Result(
-            from_slices(stack, source.slice_axis),
-            source.affine,
-            plan,
-            noticed,
-            provenance,
-            source.t2,
-        )
 
     def probe(self) -> dict[str, Any]:
         """Output figures for a fixed input; see `guided_sr.inference.probe`."""
@@ -420,21 +363,8 @@ class GuidedSRModel:
             CannotCreateError: If the folder holds a preset already, or cannot be made.
         """
         scale = self._known_scale(None)
-        folder = Path(directory)
-        if (folder / "config.json").exists() and not force:
-            raise CannotCreateError(
-                "there is a preset already", path=folder, mend="give another folder"
-            )
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise CannotCreateError("the folder cannot be made", path=folder) from error
-        (folder / "config.json").unlink(missing_ok=True)
-        digests = {}
-        for stage, network in enumerate(self.networks, 1):
-            path = folder / f"stage_{stage}.weights.h5"
-            save_weights(network, path)
-            digests[path.name] = sha256_of(path)
+        folder = new_preset_folder(directory, force=force)
+        digests = write_networks(self.networks, folder)
         named = isinstance(self.backbone, str)
         config = PresetConfig(
             guided_sr_version=__version__,
@@ -454,8 +384,7 @@ class GuidedSRModel:
             "parameters": int(self.networks[0].count_params()),
             "probe": self._exact().probe(),
         }
-        write_json(folder / "metadata.json", details)
-        write_json(folder / "config.json", config.model_dump(mode="json"))
+        write_description(folder, config, details)
         self.name, self.weights, self.metadata = folder.name, digests, details
         return folder
 
@@ -463,17 +392,9 @@ class GuidedSRModel:
         """The same model with float32 convolutions."""
         if self.dtype == "float32" or not isinstance(self.backbone, str):
             return self
-        twin = GuidedSRModel(
-            self.backbone,
-            guided=self.guided,
-            back_projection=self.back_projection,
-            stage_blur=self.stage_blur,
-            precision="float32",
-            **self.options,
-        )
+        twin = copy.copy(self)
+        twin.dtype, twin.networks = "float32", []
         for network in self.networks:
-            copy = twin._build()
-            copy.set_weights(network.get_weights())
-            twin.networks.append(copy)
-        twin.scale = self.scale
+            twin.networks.append(twin._build())
+            twin.networks[-1].set_weights(network.get_weights())
         return twin

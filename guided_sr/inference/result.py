@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 from nibabel.nifti1 import Nifti1Image
 from numpy.typing import NDArray
 
+from guided_sr._version import __version__
+from guided_sr.errors import UsageError
+from guided_sr.inference.inputs import Inputs
+from guided_sr.physics.back_projection import BackProjection
 from guided_sr.physics.cascade_plan import CascadePlan
-from guided_sr.volumes import Volume, make_image, refuse_same_file, write_volume
+from guided_sr.volumes import (
+    Volume,
+    from_slices,
+    make_image,
+    refuse_same_file,
+    write_volume,
+)
 
 INTENDED_USE = (
     "Research use only, not a medical device: voxels are estimated, not measured;"
@@ -78,3 +90,64 @@ class Result:
             sidecar=self.sidecar(),
             force=force,
         )
+
+
+def volume_result(
+    inputs: Inputs,
+    stack: NDArray[np.float32],
+    *,
+    plan: CascadePlan,
+    back_projection: BackProjection,
+    model: Mapping[str, Any],
+    warnings: Sequence[str],
+    seconds: float,
+) -> Result:
+    """Put a stack back into a volume, with the provenance of all that made it.
+
+    Args:
+        inputs: The inputs, which came as volumes.
+        stack: Slices of shape ``(n, H, W)`` in the units of the T2.
+        plan: The plan that was followed.
+        back_projection: What followed each stage.
+        model: Name, weights and precision of the model, as plain data.
+        warnings: What was noticed.
+        seconds: Time that the cascade took.
+    """
+    source = inputs.source
+    if source is None:
+        raise UsageError("arrays have no volume to go back to")
+    files = {
+        name: {
+            "path": None if volume.path is None else str(volume.path),
+            "sha256": volume.sha256,
+        }
+        for name, volume in (("t2", source.t2), ("t1", source.t1))
+        if volume is not None
+    }
+    provenance = {
+        "version": __version__,
+        "versions": {
+            "python": platform.python_version(),
+            "keras": keras.__version__,
+            "numpy": np.__version__,
+            "backend": keras.backend.backend(),
+        },
+        "inputs": files,
+        "model": dict(model),
+        "plan": {**plan.summary(), "slice_axis": source.slice_axis},
+        "back_projection": asdict(back_projection),
+        "intensity": {
+            "t2": inputs.t2_scale.to_dict(),
+            "t1": None if inputs.t1_scale is None else inputs.t1_scale.to_dict(),
+        },
+        "guide_overlap": source.overlap,
+        "seconds": round(seconds, 2),
+    }
+    return Result(
+        from_slices(stack, source.slice_axis),
+        source.affine,
+        plan,
+        tuple(warnings),
+        provenance,
+        source.t2,
+    )

@@ -56,6 +56,17 @@ class BackProjection:
                 mend="leave both at their defaults",
             )
 
+    @classmethod
+    def of(cls, choice: BackProjection | str | None) -> BackProjection:
+        """A choice by its name, or as it is.
+
+        Raises:
+            UsageError: If the name is unknown.
+        """
+        if isinstance(choice, BackProjection):
+            return choice
+        return cls(choice)  # type: ignore[arg-type]
+
 
 @dataclass(frozen=True)
 class ExactInverse:

@@ -19,13 +19,7 @@ import keras
 
 from guided_sr.errors import UsageError, WeightsError
 from guided_sr.training.schedule import StatefulCallback
-
-
-def write_json(path: Path, data: dict[str, Any]) -> None:
-    """Replace a JSON file in one step."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(json.dumps(data, indent=1, sort_keys=True) + "\n", "utf-8")
-    os.replace(partial, path)
+from guided_sr.volumes.writing import replace_json
 
 
 class TrainingFolder:
@@ -60,7 +54,7 @@ class TrainingFolder:
                     mend="give the same options and data, or another folder",
                 )
         else:
-            write_json(run, options)
+            replace_json(run, options)
 
     def finished(self, stage: int) -> Path:
         """Weights of a finished stage."""
@@ -117,7 +111,7 @@ class Checkpoint(StatefulCallback):
         number = (epoch + 1) % 2
         self.model.save_weights(self.folder.slot(self.stage, number), overwrite=True)
         states = {type(c).__name__: c.state() for c in self.callbacks}
-        write_json(
+        replace_json(
             self.folder.state_file(self.stage),
             {
                 "epoch": epoch + 1,

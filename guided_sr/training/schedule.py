@@ -62,11 +62,14 @@ class PlateauSchedule(StatefulCallback):
 
     def state(self) -> dict[str, Any]:
         """Best loss and epochs waited."""
-        return {"best": self.best, "waited": self.waited}
+        best = self.best if math.isfinite(self.best) else None
+        return {"best": best, "waited": self.waited}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up best loss and epochs waited."""
-        self.best, self.waited = float(state["best"]), int(state["waited"])
+        best = state["best"]
+        self.best = math.inf if best is None else float(best)
+        self.waited = int(state["waited"])
 
 
 class CosineSchedule(StatefulCallback):

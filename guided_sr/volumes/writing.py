@@ -179,6 +179,26 @@ def json_text(content: Mapping[str, Any]) -> str:
     return text + "\n"
 
 
+def replace_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write or replace a JSON file in one step; a kill leaves the old or the new one.
+
+    Args:
+        path: The file.
+        content: What `json_text` takes.
+
+    Raises:
+        IOFailure: If the disk is full or fails.
+        CannotCreateError: If the folder may not be written.
+    """
+    text = json_text(content)
+
+    def write(file: Path) -> None:
+        file.write_text(text, encoding="utf-8")
+
+    with staged(path, write, suffix=".json") as complete:
+        publish(complete, path, force=True)
+
+
 def _sync(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:

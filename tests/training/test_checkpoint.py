@@ -12,9 +12,9 @@ from guided_sr.training.checkpoint import (
     Checkpoint,
     TrainingFolder,
     digest_of_arrays,
-    write_json,
 )
 from guided_sr.training.schedule import PlateauSchedule
+from guided_sr.volumes.writing import replace_json
 
 OPTIONS = {"options": {"loss": "l1"}, "data": "abc"}
 
@@ -71,8 +71,8 @@ def test_tuples_and_lists_are_the_same_option(tmp_path):
 
 def test_json_is_replaced_whole(tmp_path):
     path = tmp_path / "state.json"
-    write_json(path, {"a": 1})
-    write_json(path, {"a": 2})
+    replace_json(path, {"a": 1})
+    replace_json(path, {"a": 2})
     assert json.loads(path.read_text()) == {"a": 2}
     assert [p.name for p in tmp_path.iterdir()] == ["state.json"]
 
