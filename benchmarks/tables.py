@@ -109,18 +109,17 @@ def orderings(runs: Sequence[Run]) -> list[str]:
 
 def probes(runs: Sequence[Run]) -> list[str]:
     lines = [
-        "| choice | back-projection | rescaling | schedule | steps a stage |"
-        " gain over cubic | without last back-projections |",
-        "|---|---|---|---|---|---|---|",
+        "| data | back-projection | schedule | steps a stage | gain over cubic |"
+        " SSIM |",
+        "|---|---|---|---|---|---|",
     ]
     for run in runs:
         if not run["label"].startswith("probe"):
             continue
-        without = run["ours_without"]["psnr"] - run["cubic"]["psnr"]
         lines.append(
             f"| {run['label'].removeprefix('probe ')} | {run['back_projection']} |"
-            f" {'yes' if run['rescale'] else 'no'} | {run['training']['schedule']} |"
-            f" {run['training']['max_steps']} | {run['gain']:+.2f} | {without:+.2f} |"
+            f" {run['training']['schedule']} | {run['training']['max_steps']} |"
+            f" {run['gain']:+.2f} | {run['ours']['ssim']:.3f} |"
         )
     return lines
 

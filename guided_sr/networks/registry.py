@@ -59,6 +59,11 @@ def build_backbone(
             fit.
     """
     if isinstance(backbone, keras.Model):
+        if options:
+            raise UsageError(
+                f"a model of your own takes no options, got {', '.join(options)}",
+                mend="set them where you build the model",
+            )
         network = type(backbone).from_config(backbone.get_config())
     elif backbone in _BUILDERS:
         network = _BUILDERS[backbone](guided=guided, dtype=dtype, **options)

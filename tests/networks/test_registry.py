@@ -92,3 +92,8 @@ def test_inputs_without_names_are_refused():
     network = keras.Model([t2, t1], keras.layers.Add()([t2, t1]))
     with pytest.raises(UsageError, match="wanted is a mapping"):
         check_backbone(network, guided=True)
+
+
+def test_a_model_of_ones_own_takes_no_options():
+    with pytest.raises(UsageError, match="takes no options, got blocks"):
+        build_backbone(own_network(), guided=True, dtype=None, options={"blocks": 1})
