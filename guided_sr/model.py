@@ -37,7 +37,7 @@ from guided_sr.presets import (
 )
 from guided_sr.presets.schema import BackboneConfig, BackProjectionConfig
 from guided_sr.presets.store import weights_files
-from guided_sr.runtime import resolve_precision
+from guided_sr.runtime import framework_versions, resolve_precision
 from guided_sr.training.stages import ExternalTrainer, TrainingOptions
 from guided_sr.training.subjects import subjects_of
 
@@ -226,11 +226,9 @@ class GuidedSRModel:
             )
         plan = inputs.plan(stages=self.stages, stage_blur=self.stage_blur)
         begun = time.perf_counter()
-        low, guide = inputs.normalised()
         stack = run_cascade(
             self.networks,
-            low,
-            guide,
+            *inputs.normalised(),
             plan=plan,
             back_projection=how,
             progress=progress,
@@ -251,6 +249,7 @@ class GuidedSRModel:
                 "weights_sha256": self.weights,
                 "precision": self.dtype,
             },
+            framework=framework_versions(),
             warnings=noticed,
             seconds=seconds,
         )

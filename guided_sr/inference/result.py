@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 from nibabel.nifti1 import Nifti1Image
 from numpy.typing import NDArray
@@ -99,6 +98,7 @@ def volume_result(
     plan: CascadePlan,
     back_projection: BackProjection,
     model: Mapping[str, Any],
+    framework: Mapping[str, str],
     warnings: Sequence[str],
     seconds: float,
 ) -> Result:
@@ -110,6 +110,7 @@ def volume_result(
         plan: The plan that was followed.
         back_projection: What followed each stage.
         model: Name, weights and precision of the model, as plain data.
+        framework: Keras's version and its backend.
         warnings: What was noticed.
         seconds: Time that the cascade took.
     """
@@ -128,9 +129,8 @@ def volume_result(
         "version": __version__,
         "versions": {
             "python": platform.python_version(),
-            "keras": keras.__version__,
             "numpy": np.__version__,
-            "backend": keras.backend.backend(),
+            **framework,
         },
         "inputs": files,
         "model": dict(model),

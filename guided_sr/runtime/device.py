@@ -34,6 +34,11 @@ def list_devices(kind: str) -> list[str]:
     return [f"{kind}:{k}" for k in range(count)]
 
 
+def framework_versions() -> dict[str, str]:
+    """Keras's version and the name of its backend."""
+    return {"keras": keras.__version__, "backend": keras.backend.backend()}
+
+
 def device_scope(device: str = "auto") -> contextlib.AbstractContextManager[Any]:
     """A context in which Keras works on the device asked for.
 
