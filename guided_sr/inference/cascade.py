@@ -101,24 +101,28 @@ class StageRunner:
         self.back_projection = back_projection
         self.window = window
 
-    def __call__(self, x: Any, y: Any, t1: Any) -> Any:
+    def __call__(self, x: Any, y: Any, t1: Any, *, empty: bool = False) -> Any:
         """Lead an estimate one level up.
 
         Args:
             x: Estimate at the level below, ``(batch, h, w, 1)``.
             y: Observation, ``(batch, h_0, w_0, 1)``.
             t1: Guide on the target grid, ``(batch, h_r, w_r, 1)``, or `None`.
+            empty: Whether the slices hold nothing, so that interpolation will do.
         """
         image = separable(x, self.plan.upsampling(self.stage))
+        if not empty:
+            image = self._refined(image, t1)
+        operator = self.plan.observation(self.stage)
+        return back_project_tensor(image, y, operator, self.back_projection)
+
+    def _refined(self, image: Any, t1: Any) -> Any:
         inputs = {"t2": image}
         if self.guided:
             inputs["t1"] = separable(t1, self.plan.guide(self.stage))
         if self.window is None:
-            image = self._network(inputs)
-        else:
-            image = self._inside(image, inputs, self.window)
-        operator = self.plan.observation(self.stage)
-        return back_project_tensor(image, y, operator, self.back_projection)
+            return self._network(inputs)
+        return self._inside(image, inputs, self.window)
 
     def _network(self, inputs: dict[str, Any]) -> Any:
         """Run the network, a slice that is too large in strips of rows.
@@ -193,8 +197,9 @@ def run_cascade(
         if t1 is not None:
             guide = keras.ops.convert_to_tensor(t1[part][..., None])
         x = y
+        empty = not np.any(t2[part] > FOREGROUND)
         for runner in runners:
-            x = runner(x, y, guide)
+            x = runner(x, y, guide, empty=empty)
         out[part] = keras.ops.convert_to_numpy(x)[..., 0]
         if progress is not None:
             progress(part.stop, len(t2))

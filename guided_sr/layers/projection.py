@@ -34,8 +34,10 @@ def separable(x: Any, operator: SeparableOperator, *, adjoint: bool = False) -> 
 
 
 def _product(x: Any, a_h: NDArray, a_w: NDArray) -> Any:
-    left = keras.ops.convert_to_tensor(np.ascontiguousarray(a_h, np.float32))
-    right = keras.ops.convert_to_tensor(np.ascontiguousarray(a_w.T, np.float32))
+    # A leading axis of one makes both products batched ones; without it TensorFlow
+    # transposes the whole batch.
+    left = keras.ops.convert_to_tensor(np.ascontiguousarray(a_h, np.float32)[None])
+    right = keras.ops.convert_to_tensor(np.ascontiguousarray(a_w.T, np.float32)[None])
     image = keras.ops.cast(x, "float32")[..., 0]
     return keras.ops.matmul(keras.ops.matmul(left, image), right)[..., None]
 
