@@ -44,7 +44,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--schedule", choices=["plateau", "cosine"])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--no-guide", action="store_true")
-    parser.add_argument("--no-rescale", action="store_true")
     parser.add_argument("--back-projection", choices=["ibp", "exact", "none"])
     return parser.parse_args()
 
@@ -109,11 +108,6 @@ def measured(
 def main() -> None:
     args = arguments()
     recipe = changed(read_recipe(args.recipe), args)
-    training = dict(recipe.training)
-    if args.no_rescale:
-        from guided_sr.training.augmentation import Augmentation
-
-        training["augmentation"] = Augmentation(rescale_steps=())
     model = GuidedSRModel(
         recipe.backbone,
         guided=recipe.guided,
@@ -129,7 +123,7 @@ def main() -> None:
         weights=weights,
         checkpoint_dir=args.checkpoint,
         verbose=2,
-        **training,
+        **recipe.training,
     )
     seconds = time.perf_counter() - begun
     line = {
@@ -140,7 +134,6 @@ def main() -> None:
         "stages": recipe.stages,
         "guided": recipe.guided,
         "back_projection": recipe.back_projection,
-        "rescale": not args.no_rescale,
         "training": recipe.training,
         "loss": [round(h.history["loss"][-1], 6) for h in histories if h.history],
         "train_seconds": round(seconds),

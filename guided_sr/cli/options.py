@@ -118,6 +118,20 @@ def add_force(
     parser.add_argument("--force", action="store_true", help=f"replace {what}")
 
 
+def add_model(parser: argparse._ActionsContainer) -> None:
+    """Add where a training goes: ``-o``, ``--checkpoint`` and ``--force``."""
+    parser.add_argument(
+        "-o", "--out", required=True, metavar="MODEL", help="folder for the model"
+    )
+    parser.add_argument(
+        "--checkpoint",
+        "--resume",
+        metavar="DIR",
+        help="where to save and to go on from (default: MODEL/checkpoints)",
+    )
+    add_force(parser, "the model in MODEL")
+
+
 def add_quiet(parser: argparse.ArgumentParser) -> None:
     """Add ``-q``."""
     parser.add_argument(

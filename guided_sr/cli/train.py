@@ -12,7 +12,7 @@ from guided_sr.cli import train_recipe
 from guided_sr.cli.console import RESEARCH_USE, Console, out
 from guided_sr.cli.options import (
     add_compute,
-    add_force,
+    add_model,
     add_quiet,
     new_parser,
     positive,
@@ -82,20 +82,11 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
         " relative to it",
     )
     files.add_argument(
-        "-o", "--out", required=True, metavar="MODEL", help="folder for the model"
-    )
-    files.add_argument(
         "--validation",
         metavar="DIR|FILE",
         help="pairs to watch, as --data or --pairs; PSNR and SSIM go to the log",
     )
-    files.add_argument(
-        "--checkpoint",
-        "--resume",
-        metavar="DIR",
-        help="where to save and to go on from (default: MODEL/checkpoints)",
-    )
-    add_force(files, "the model in MODEL")
+    add_model(files)
 
 
 def _add_training(parser: argparse.ArgumentParser) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from guided_sr.cli.console import RESEARCH_USE, Console, out
-from guided_sr.cli.options import add_compute, add_force, add_quiet, new_parser
+from guided_sr.cli.options import add_compute, add_model, add_quiet, new_parser
 
 
 def add_parser(parts: Any, common: argparse.ArgumentParser) -> None:
@@ -29,16 +29,7 @@ def add_parser(parts: Any, common: argparse.ArgumentParser) -> None:
     files.add_argument(
         "--data", required=True, metavar="DIR", help="folder of the recipe's files"
     )
-    files.add_argument(
-        "-o", "--out", required=True, metavar="MODEL", help="folder for the model"
-    )
-    files.add_argument(
-        "--checkpoint",
-        "--resume",
-        metavar="DIR",
-        help="where to save and to go on from (default: MODEL/checkpoints)",
-    )
-    add_force(files, "the model in MODEL")
+    add_model(files)
     add_compute(parser)
     add_quiet(parser)
     parser.set_defaults(execute=execute)
