@@ -1,6 +1,7 @@
 """Render the tables of the docs from the runs of `leave_one_out.py`.
 
-    python benchmarks/tables.py docs/benchmarks/runs.jsonl docs/benchmarks/results.md
+    python benchmarks/tables.py docs/benchmarks/runs.jsonl docs/benchmarks/results.md \
+        README.md
 
 Cells come from the JSON lines alone; nothing is typed by hand.
 """
@@ -124,21 +125,26 @@ def probes(runs: Sequence[Run]) -> list[str]:
     return lines
 
 
-def main() -> None:
-    source, target = map(Path, sys.argv[1:3])
-    runs = [json.loads(line) for line in source.read_text("utf-8").splitlines()]
-    template = target.read_text("utf-8")
-    for name, render in (
-        ("leave-one-out", leave_one_out),
-        ("orderings", orderings),
-        ("probes", probes),
-    ):
+RENDERERS = {"leave-one-out": leave_one_out, "orderings": orderings, "probes": probes}
+
+
+def filled(page: str, runs: Sequence[Run]) -> str:
+    """The page with every table it has a place for, between two comments."""
+    for name, render in RENDERERS.items():
         begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-        head, _, rest = template.partition(begin)
-        _, _, tail = rest.partition(end)
-        body = "\n".join(render(runs))
-        template = f"{head}{begin}\n\n{body}\n\n{end}{tail}"
-    target.write_text(template, encoding="utf-8")
+        if begin in page:
+            head, _, rest = page.partition(begin)
+            _, _, tail = rest.partition(end)
+            body = "\n".join(render(runs))
+            page = f"{head}{begin}\n\n{body}\n\n{end}{tail}"
+    return page
+
+
+def main() -> None:
+    source, *pages = map(Path, sys.argv[1:])
+    runs = [json.loads(line) for line in source.read_text("utf-8").splitlines()]
+    for page in pages:
+        page.write_text(filled(page.read_text("utf-8"), runs), encoding="utf-8")
 
 
 if __name__ == "__main__":
