@@ -197,7 +197,7 @@ def _one_line(what: str, path: str | None, mend: str) -> str:
         text = f"{text}: {_printable(path)}"
     if mend:
         text = f"{text}. Mend: {_printable(' '.join(mend.split()).rstrip('.'))}"
-    return f"{text}."
+    return text if text.endswith("?") else f"{text}."
 
 
 def _printable(text: str) -> str:

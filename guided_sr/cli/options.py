@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import re
 from typing import Any
 
@@ -70,14 +71,17 @@ def scale(text: str) -> float:
     """A scale factor.
 
     Raises:
-        argparse.ArgumentTypeError: If it is no number.
+        argparse.ArgumentTypeError: If it is no number above 1.
     """
     try:
-        return float(text)
+        factor = float(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(
             f"{text!r} is not a number such as 4"
         ) from error
+    if not 1.0 < factor < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a factor above 1")
+    return factor
 
 
 def positive(text: str) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from guided_sr.errors import DataError, UsageError
+from guided_sr.errors import DataError, UsageError, warn_user
 from guided_sr.physics.cascade_plan import CascadePlan, StageBlur, scale_per_axis
 from guided_sr.volumes import (
     IntensityScale,
@@ -22,12 +22,14 @@ from guided_sr.volumes import (
     slice_axis,
     target_affine,
     to_slices,
+    voxel_sizes,
 )
 
 Stack = NDArray[np.float32]
 
 AXES = ("in-plane",)
 _SCALE_SLACK = 0.05
+_COARSE = 0.95
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,31 @@ def prepare(
     return _from_volumes(t2, guide, factors, target_shape)
 
 
+def _warn_of_coarse_guide(
+    guide: Volume, low: Volume, affine: NDArray[np.float64], in_plane: list[int]
+) -> None:
+    """Say so where the T1 is no finer in-plane than the T2, or than the result."""
+    inward = np.linalg.inv(guide.affine[:3, :3])
+    steps = affine[:3, in_plane]
+    directions = steps / np.linalg.norm(steps, axis=0)
+    spacing = float((1.0 / np.linalg.norm(inward @ directions, axis=0)).max())
+    observed = float(voxel_sizes(low.affine)[in_plane].min())
+    wanted = float(np.linalg.norm(steps, axis=0).min())
+    if spacing > observed * _COARSE:
+        warn_user(
+            f"the T1 ({spacing:.2g} mm in-plane) is no finer than the T2 itself"
+            f" ({observed:.2g} mm): it can guide little; look at the result beside"
+            " cubic interpolation",
+            path=guide.path,
+        )
+    elif spacing > wanted * 1.5:
+        warn_user(
+            f"the T1 ({spacing:.2g} mm in-plane) is coarser than the result"
+            f" ({wanted:.2g} mm): the guidance is limited",
+            path=guide.path,
+        )
+
+
 def _is_array(x: Any) -> bool:
     known = isinstance(x, str | os.PathLike | Volume) or hasattr(x, "affine")
     return x is not None and not known
@@ -238,6 +265,7 @@ def _from_volumes(
                 mend="give the T1 as guide",
             )
         overlap = require_overlap(volume, low)
+        _warn_of_coarse_guide(volume, low, affine, in_plane)
         guide = to_slices(bring_to_grid(volume, affine, shape), across)
         guide_scale = fit_intensity(guide, name="T1", path=volume.path)
     return Inputs(

@@ -4,7 +4,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from guided_sr.errors import DataError, GeometryError, UsageError
+from guided_sr.errors import DataError, GeometryError, GuidedSRWarning, UsageError
 from guided_sr.inference.inputs import prepare
 
 
@@ -131,3 +131,20 @@ def test_numbers_that_are_none_are_refused(arrays, value):
 def test_constant_images_are_refused(arrays):
     refused(np.ones((1, 16, 20)), arrays[1][:1], DataError, "constant")
     refused(arrays[0][:1], np.ones((1, 32, 40)), DataError, "constant")
+
+
+@pytest.mark.parametrize(
+    ("t1_mm", "words"), [(2.0, "no finer than the T2 itself"), (1.6, "limited")]
+)
+def test_a_coarse_guide_is_said(rng, t1_mm, words):
+    t2 = image(rng.random((16, 20, 6)) + 0.1, np.diag([2.0, 2.0, 4.0, 1.0]))
+    shape = (round(32 / t1_mm), round(40 / t1_mm), 6)
+    affine = np.diag([t1_mm, t1_mm, 4.0, 1.0])
+    affine[:2, 3] = (t1_mm - 2.0) / 2.0
+    with pytest.warns(GuidedSRWarning, match=words):
+        prepare(t2, image(rng.random(shape) + 0.1, affine), guided=True, scale=2)
+
+
+def test_a_fine_guide_is_not_worth_a_word(volumes, recwarn):
+    prepare(*volumes, guided=True, scale=2)
+    assert not [w for w in recwarn if "finer" in str(w.message)]
