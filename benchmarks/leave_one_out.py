@@ -134,6 +134,7 @@ def main() -> None:
         "stages": recipe.stages,
         "guided": recipe.guided,
         "back_projection": recipe.back_projection,
+        "weights": {s.name: s.weight for s in recipe.subjects if s.name != args.test},
         "training": recipe.training,
         "loss": [round(h.history["loss"][-1], 6) for h in histories if h.history],
         "train_seconds": round(seconds),
