@@ -41,7 +41,7 @@ class TrainingOptions:
 
     Attributes:
         loss: ``"l1"`` (the paper's) or ``"l2"``.
-        max_steps: Most steps a stage.
+        max_steps: Most steps a stage; whole epochs of `steps_per_epoch` are run.
         schedule: ``"plateau"`` (the paper's: divide by 10 when the loss stands still)
             or ``"cosine"`` over `max_steps`, for short budgets.
         learning_rate: Adam's initial rate.
@@ -93,7 +93,7 @@ class TrainingOptions:
     @property
     def epochs(self) -> int:
         """Looks at the loss within `max_steps`."""
-        return max(1, round(self.max_steps / self.steps_in_epoch))
+        return max(1, self.max_steps // self.steps_in_epoch)
 
     @property
     def steps_in_epoch(self) -> int:

@@ -358,5 +358,6 @@ def test_senseless_options_are_refused(options):
 
 def test_steps_are_shared_out_to_epochs():
     assert TrainingOptions(max_steps=1000).epochs == 10
+    assert TrainingOptions(max_steps=150).epochs == 1  # never more than asked for
     short = TrainingOptions(max_steps=30)
     assert (short.epochs, short.steps_in_epoch) == (1, 30)
