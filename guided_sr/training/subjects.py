@@ -40,10 +40,6 @@ class Subject:
     plan: CascadePlan
     weight: float = 1.0
 
-    def first_level(self) -> Stack:
-        """The estimate that stage 1 is trained on: the observation itself."""
-        return self.t2
-
     def level_stack(self, estimate: Stack, level: int) -> LevelStack:
         """Estimate and guide at a level, ready for patches."""
         guide = None

@@ -27,7 +27,7 @@ def pair(small_head):
 
 def test_the_observed_t2_is_the_first_level_untouched(pair):
     (subject,) = prepare([pair])
-    assert subject.first_level() is subject.t2
+    assert subject.level_stack(subject.t2, 0).target is subject.t2
     assert subject.plan.shape == pair[0].shape[1:]
     assert subject.plan.target_shape == pair[1].shape[1:]
     slope, offset = np.polyfit(pair[0].ravel(), subject.t2.ravel(), 1)
