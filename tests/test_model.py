@@ -376,3 +376,145 @@ def test_every_packaged_preset_passes_its_probe(name):
     print(f"{name}: probe off by {error:.1e}")
     assert error <= TOLERANCE
     assert locate_preset(name).name == model.name == name
+
+
+INTERNAL = {
+    "max_steps": 4,
+    "steps_per_epoch": 2,
+    "batch_size": 2,
+    "patch_size": 16,
+    "verbose": 0,
+}
+
+
+@pytest.mark.backend
+@pytest.mark.parametrize("guided", [True, False])
+def test_internal_learning_knows_nothing_but_the_slice(small_head, tiny, guided):
+    low = degrade(small_head.t2[1], 2)
+    t1 = small_head.t1[1] if guided else None
+    model = GuidedSRModel(guided=guided, precision="float32", **tiny)
+    histories = model.fit_internal(low, t1, 2, 2, **INTERNAL)
+    assert len(histories) == model.stages == 2
+    for history in histories:
+        assert np.isfinite(history.history["residual"]).all()
+    assert model.predict_cascade(low, t1).shape == (48, 48)
+
+
+def test_internal_learning_lowers_the_residual(small_head, tiny):
+    low = degrade(small_head.t2[1], 2)
+    model = GuidedSRModel(precision="float32", **tiny)
+    (history,) = model.fit_internal(
+        low, small_head.t1[1], 2, 1, **{**INTERNAL, "max_steps": 60}
+    )
+    residual = history.history["residual"]
+    assert min(residual[-3:]) < 0.9 * residual[0]
+
+
+def test_internal_learning_ends_when_the_residual_stands_still(small_head, tiny):
+    model = GuidedSRModel(precision="float32", **tiny)
+    (history,) = model.fit_internal(
+        degrade(small_head.t2[1], 2),
+        small_head.t1[1],
+        2,
+        1,
+        **{**INTERNAL, "max_steps": 400, "learning_rate": 1e-9},
+    )
+    assert len(history.epoch) < 20
+
+
+def test_internal_learning_ends_when_its_time_is_over(small_head, tiny):
+    model = GuidedSRModel(precision="float32", **tiny)
+    (history,) = model.fit_internal(
+        degrade(small_head.t2[1], 2),
+        small_head.t1[1],
+        2,
+        1,
+        max_seconds=1e-3,
+        **{**INTERNAL, "max_steps": 400},
+    )
+    assert len(history.epoch) == 1
+
+
+def test_internal_learning_tells_its_bounds_and_what_it_took(small_head, tiny, capsys):
+    model = GuidedSRModel(precision="float32", **tiny)
+    pair = degrade(small_head.t2[1], 2), small_head.t1[1]
+    model.fit_internal(*pair, 2, 1, max_seconds=60, **{**INTERNAL, "verbose": 2})
+    text = capsys.readouterr().out
+    assert "1 stages of at most 4 steps, 60 s in all" in text
+    assert "stage 1 of 1: 4 steps, residual 0.0" in text
+
+
+def test_refinement_starts_from_the_external_weights(trained, small_head, tiny):
+    low = degrade(small_head.t2[1], 2)
+    model = GuidedSRModel(precision="float32", **tiny)
+    options = {**INTERNAL, "learning_rate": 1e-12}
+    model.fit_internal(low, small_head.t1[1], init=trained, **options)
+    assert model.stages == trained.stages
+    assert model.scale == trained.scale
+    for one, other in zip(model.networks, trained.networks, strict=True):
+        for x, y in zip(one.get_weights(), other.get_weights(), strict=True):
+            np.testing.assert_allclose(x, y, atol=1e-6)
+
+
+def test_refinement_starts_from_a_preset_folder(trained, small_head, tiny, tmp_path):
+    folder = trained.save_preset(tmp_path / "preset")
+    model = GuidedSRModel(precision="bfloat16", **tiny)
+    pair = degrade(small_head.t2[1], 2), small_head.t1[1]
+    model.fit_internal(*pair, init=folder, **INTERNAL)
+    assert model.stages == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"filters": 4}, "another network"),
+        ({"stages": 1}, "has 2 stages, not 1"),
+        ({"scale": 4}, r"trained for scale \(2.0, 2.0\), not \(4.0, 4.0\)"),
+    ],
+)
+def test_a_start_that_does_not_fit_is_refused(
+    trained, small_head, tiny, change, message
+):
+    asked = {k: change.pop(k) for k in ("stages", "scale") if k in change}
+    model = GuidedSRModel(precision="float32", **{**tiny, **change})
+    with pytest.raises(UsageError, match=message):
+        model.fit_internal(small_head.t2, small_head.t1, init=trained, **asked)
+
+
+def test_internal_learning_wants_a_scale(small_head, tiny):
+    with pytest.raises(UsageError, match="no scale to learn"):
+        GuidedSRModel(**tiny).fit_internal(small_head.t2, small_head.t1)
+
+
+@pytest.mark.backend
+@pytest.mark.parametrize("stages", [1, 2])
+def test_supervised_learning_takes_fine_t2s(small_head, tiny, stages):
+    model = GuidedSRModel(precision="float32", **tiny)
+    histories = model.fit_supervised(
+        [(small_head.t2, small_head.t1)], 2, stages, **INTERNAL
+    )
+    assert len(histories) == stages
+    low = degrade(small_head.t2, 2)
+    assert model.predict_cascade(low, small_head.t1).shape == small_head.t2.shape
+
+
+@pytest.mark.parametrize("name", ["dcsrn", "mdcsrn_gan", "recnn", "srcnn", "zssr"])
+def test_every_network_of_the_zoo_trains_and_is_saved(name, small_head, tmp_path):
+    model = GuidedSRModel(name, precision="float32")
+    t1 = small_head.t1 if model.guided else None
+    assert model.guided is (name == "recnn")
+    options = {**INTERNAL, "max_steps": 2}
+    low = degrade(small_head.t2, 2)
+    model.fit_internal(low[1], None if t1 is None else t1[1], 2, 1, **options)
+    model.fit_supervised([(small_head.t2, t1)], 2, **options)
+    model.fit_external([(low, t1)], 2, 1, **options)
+    folder = model.save_preset(tmp_path / name)
+    twin = GuidedSRModel.from_preset(folder, precision="float32")
+    np.testing.assert_array_equal(
+        twin.predict_cascade(low, t1), model.predict_cascade(low, t1)
+    )
+
+
+def test_the_zoo_is_listed():
+    zoo = {"grdn", "srcnn", "dcsrn", "mdcsrn_gan", "recnn", "zssr"}
+    assert zoo <= set(GuidedSRModel.backbones())

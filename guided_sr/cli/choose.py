@@ -87,12 +87,15 @@ def default_preset(scale: float) -> str:
     return first if first in fitting else fitting[0]
 
 
-def choose_model(model: str | None, scale: float | None) -> Chosen:
+def choose_model(
+    model: str | None, scale: float | None, *, option: str = "--model"
+) -> Chosen:
     """Find the model asked for and check its files.
 
     Args:
         model: Name or folder; None takes the preset for the scale.
         scale: Factor; None takes the model's.
+        option: What it was asked for with.
 
     Raises:
         UsageError: If neither is given.
@@ -114,7 +117,7 @@ def choose_model(model: str | None, scale: float | None) -> Chosen:
             f"the model was not trained for scale {scale:g}; it knows"
             f" {scale_text(config.scale)}",
             path=folder,
-            mend=f"give --scale {scale_text(config.scale)}, or another --model",
+            mend=f"give --scale {scale_text(config.scale)}, or another {option}",
         )
     verify_preset(name)
     return Chosen(name, folder, config)

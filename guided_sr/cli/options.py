@@ -11,6 +11,7 @@ from guided_sr.cli.console import RESEARCH_USE
 
 DEVICES = "auto, cpu, gpu or gpu:N"
 PRECISIONS = ("auto", "float32", "bfloat16")
+BACK_PROJECTION = {"ibp": "ibp", "exact": "exact", "none": None}
 
 
 class Formatter(argparse.HelpFormatter):
@@ -93,6 +94,21 @@ def positive(text: str) -> int:
     if not re.fullmatch(r"\d+", text) or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)
+
+
+def seconds(text: str) -> float:
+    """A time in seconds.
+
+    Raises:
+        argparse.ArgumentTypeError: If it is no number above 0.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time above 0 s")
+    return value
 
 
 def add_compute(parser: argparse.ArgumentParser, *, precision: bool = True) -> None:

@@ -61,7 +61,7 @@ def read_pair(
     t2: str | os.PathLike[str] | Volume,
     t1: str | os.PathLike[str] | Volume | None,
     *,
-    scale: tuple[float, float],
+    scale: tuple[float, float] | None,
     guided: bool = True,
     axes: str = "in-plane",
 ) -> Pair:
@@ -72,7 +72,8 @@ def read_pair(
     Args:
         t2: The T2.
         t1: The T1; not looked at where the model has no guide.
-        scale: Factor of the two in-plane axes.
+        scale: Factor of the two in-plane axes; None leaves the T2's own grid as the
+            target.
         guided: Whether the model takes a guide.
         axes: As in `GuidedSRModel.predict_cascade`.
 
@@ -83,7 +84,7 @@ def read_pair(
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", GuidedSRWarning)
         low = read_volume(t2, name="T2")
-        _refuse_short_memory(low, scale)
+        _refuse_short_memory(low, scale or (1.0, 1.0))
         guide = read_volume(t1, name="T1") if guided and t1 is not None else None
         inputs = prepare(low, guide, guided=guided, scale=scale, axes=axes)
     for one in caught:

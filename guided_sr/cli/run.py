@@ -8,15 +8,20 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from guided_sr.cli.console import CITATION, RESEARCH_USE, Console, out
-from guided_sr.cli.options import add_compute, add_force, add_quiet, new_parser, scale
+from guided_sr.cli.options import (
+    BACK_PROJECTION,
+    add_compute,
+    add_force,
+    add_quiet,
+    new_parser,
+    scale,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from guided_sr.cli.choose import Chosen
     from guided_sr.cli.pair import Pair
-
-_BACK_PROJECTION = {"ibp": "ibp", "exact": "exact", "none": None}
 
 
 def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -69,7 +74,7 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
     )
     model.add_argument(
         "--back-projection",
-        choices=list(_BACK_PROJECTION),
+        choices=list(BACK_PROJECTION),
         help="make the result explain the T2 by another method than the model's own",
     )
     add_compute(parser)
@@ -149,7 +154,7 @@ def execute(args: argparse.Namespace) -> int:
         )
         asked: Any = "trained"
         if args.back_projection is not None:
-            asked = _BACK_PROJECTION[args.back_projection]
+            asked = BACK_PROJECTION[args.back_projection]
         result = model.predict_cascade(
             pair.t2,
             pair.guide,

@@ -7,6 +7,7 @@ the fine image apart, as the truth of a test. Training never sees it.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from guided_sr.physics.operators import (
     SeparableOperator,
 )
 from guided_sr.volumes import (
+    Volume,
     bring_to_grid,
     read_volume,
     slice_axis,
@@ -53,6 +55,7 @@ def simulate_pair(
     *,
     scale: float,
     in_plane_mm: float | None = None,
+    guide_shift_mm: tuple[float, float, float] = (0.0, 0.0, 0.0),
 ) -> SimulatedPair:
     """Degrade a T2 in-plane and bring its T1 to the fine grid.
 
@@ -62,6 +65,8 @@ def simulate_pair(
         scale: In-plane factor; slices are cropped to a multiple of it.
         in_plane_mm: Bring the T2's planes to this pixel size first, with a blur of
             the difference in full width at half maximum. `None` keeps them.
+        guide_shift_mm: Move the T1 along the scanner's axes, as a poor registration
+            would.
 
     Returns:
         The pair, slices first.
@@ -70,7 +75,7 @@ def simulate_pair(
         GuidedSRError: If a file cannot be used; it is named.
     """
     fine = read_volume(t2, name="T2")
-    guide = read_volume(t1, name="T1")
+    guide = _moved(read_volume(t1, name="T1"), guide_shift_mm)
     across = slice_axis(fine.affine)
     in_plane = [axis for axis in range(3) if axis != across]
     slices = to_slices(np.clip(fine.data, 0.0, None), across)
@@ -95,3 +100,9 @@ def simulate_pair(
         np.ascontiguousarray(crop_to_multiple(t1_slices, scale), np.float32),
         high,
     )
+
+
+def _moved(volume: Volume, shift_mm: tuple[float, float, float]) -> Volume:
+    affine = volume.affine.copy()
+    affine[:3, 3] += shift_mm
+    return dataclasses.replace(volume, affine=affine)

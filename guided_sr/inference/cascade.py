@@ -163,6 +163,7 @@ def run_cascade(
     *,
     plan: CascadePlan,
     back_projection: BackProjection,
+    last: BackProjection | None = None,
     progress: Progress | None = None,
 ) -> Stack:
     """Super-resolve a stack of normalised slices (eq. 5, stage by stage).
@@ -174,6 +175,7 @@ def run_cascade(
             `None` for networks without guide.
         plan: The cascade plan.
         back_projection: What follows each stage.
+        last: What follows the last one in its place.
         progress: Called with the slices done and their number.
 
     Returns:
@@ -190,6 +192,8 @@ def run_cascade(
         )
         for k, network in enumerate(networks, 1)
     ]
+    if last is not None:
+        runners[-1].back_projection = last
     out = np.empty((len(t2), *plan.target_shape), np.float32)
     for part in batches(len(t2), plan.target_shape):
         y = keras.ops.convert_to_tensor(t2[part][..., None])

@@ -85,6 +85,16 @@ class Inputs:
             stage_blur=stage_blur,
         )
 
+    @property
+    def spacing_mm(self) -> tuple[float, float, float]:
+        """Distance of slices, rows and columns of the target grid; 1 for arrays."""
+        if self.source is None:
+            return 1.0, 1.0, 1.0
+        sizes = voxel_sizes(self.source.affine)
+        across = float(sizes[self.source.slice_axis])
+        rows, columns = np.delete(sizes, self.source.slice_axis)
+        return across, float(rows), float(columns)
+
     def normalised(self) -> tuple[Stack, Stack | None]:
         """T2 and guide with the 0.5 and 99.5 percentiles at 0 and 1."""
         t1 = None
@@ -98,7 +108,7 @@ def prepare(
     t1: Any,
     *,
     guided: bool,
-    scale: float | Sequence[float],
+    scale: float | Sequence[float] | None,
     target_shape: tuple[int, int] | None = None,
     axes: str = "in-plane",
 ) -> Inputs:
@@ -110,7 +120,8 @@ def prepare(
         t1: Guide of the same kind: an array on the target grid, or a volume on any
             grid, which is brought to the target grid by the affines.
         guided: Whether a guide is due.
-        scale: Factor of the two in-plane axes, or one for each.
+        scale: Factor of the two in-plane axes, or one for each; `None` leaves the
+            T2's own grid as the target.
         target_shape: Exact in-plane size; wins over the scale.
         axes: Which axes of a volume are enlarged: ``"in-plane"``.
 
@@ -132,7 +143,7 @@ def prepare(
             mend="give t1=, or use a model without guide",
         )
     guide = t1 if guided else None
-    factors = scale_per_axis(scale)
+    factors = (1.0, 1.0) if scale is None else scale_per_axis(scale)
     if _is_array(t2):
         if guide is not None and not _is_array(guide):
             raise UsageError(
@@ -265,7 +276,8 @@ def _from_volumes(
                 mend="give the T1 as guide",
             )
         overlap = require_overlap(volume, low)
-        _warn_of_coarse_guide(volume, low, affine, in_plane)
+        if target != observed:
+            _warn_of_coarse_guide(volume, low, affine, in_plane)
         guide = to_slices(bring_to_grid(volume, affine, shape), across)
         guide_scale = fit_intensity(guide, name="T1", path=volume.path)
     return Inputs(

@@ -42,6 +42,8 @@ class GRDN(keras.Model):
         (1, 16, 20, 1)
     """
 
+    guided_by_default = True
+
     def __init__(
         self,
         *,

@@ -6,17 +6,31 @@ A backbone maps ``{"t2": ..., "t1": ...}`` (or ``{"t2": ...}``), each of shape
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
 import keras
 
 from guided_sr.errors import UsageError
+from guided_sr.networks.dcsrn import DCSRN
 from guided_sr.networks.grdn import GRDN
+from guided_sr.networks.mdcsrn_gan import MDCSRN
+from guided_sr.networks.recnn import ReCNN
+from guided_sr.networks.srcnn import SRCNN
+from guided_sr.networks.zssr import ZSSRNet
 
 Builder = Callable[..., keras.Model]
 
-_BUILDERS: dict[str, Builder] = {"grdn": GRDN}
+_ZOO: dict[str, Builder] = {
+    "dcsrn": DCSRN,
+    "grdn": GRDN,
+    "mdcsrn_gan": MDCSRN,
+    "recnn": ReCNN,
+    "srcnn": SRCNN,
+    "zssr": ZSSRNet,
+}
+_BUILDERS: dict[str, Builder] = dict(_ZOO)
 
 
 def register_backbone(name: str, builder: Builder) -> None:
@@ -42,6 +56,34 @@ def backbone_names() -> list[str]:
     return sorted(_BUILDERS)
 
 
+def backbone_options(name: str) -> list[str]:
+    """Options that a named backbone takes beside ``guided`` and ``dtype``, sorted."""
+    return sorted(_named(_BUILDERS[name]) - {"guided", "dtype", "self"})
+
+
+def _named(builder: Builder) -> set[str]:
+    variable = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    parameters = inspect.signature(builder).parameters.values()
+    return {p.name for p in parameters if p.kind not in variable}
+
+
+def _check_options(name: str, options: dict[str, Any]) -> None:
+    builder = _BUILDERS[name]
+    parameters = inspect.signature(builder).parameters.values()
+    # The networks of the zoo hand their **kwargs to keras.Model; what a builder of
+    # the user's does with its own is not known.
+    takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
+    if takes_any and _ZOO.get(name) is not builder:
+        return
+    known = backbone_options(name)
+    unknown = [option for option in options if option not in known]
+    if unknown:
+        raise UsageError(
+            f"the backbone {name!r} has no option {', '.join(map(repr, unknown))}",
+            mend=f"choose from {', '.join(known)}" if known else "give none",
+        )
+
+
 def build_backbone(
     backbone: str | keras.Model, *, guided: bool, dtype: Any, options: dict[str, Any]
 ) -> keras.Model:
@@ -55,8 +97,8 @@ def build_backbone(
         options: Arguments of a named backbone.
 
     Raises:
-        UsageError: If the name is unknown, or the model's inputs or output do not
-            fit.
+        UsageError: If the name or an option is unknown, or the model's inputs or
+            output do not fit.
     """
     if isinstance(backbone, keras.Model):
         if options:
@@ -66,6 +108,7 @@ def build_backbone(
             )
         network = type(backbone).from_config(backbone.get_config())
     elif backbone in _BUILDERS:
+        _check_options(backbone, options)
         network = _BUILDERS[backbone](guided=guided, dtype=dtype, **options)
     else:
         raise UsageError(
@@ -100,3 +143,14 @@ def check_backbone(network: keras.Model, *, guided: bool) -> None:
             f"the backbone turns images of {size} into {tuple(spec.shape)}",
             mend="keep the image size: padding='same' and no strides",
         )
+
+
+def takes_guide(backbone: str | keras.Model) -> bool:
+    """Whether a backbone takes a T1 unless told otherwise.
+
+    A registered builder says so by its attribute ``guided_by_default``, which is
+    taken as true where it is missing; a model by its inputs.
+    """
+    if isinstance(backbone, keras.Model):
+        return not isinstance(backbone.input, dict) or "t1" in backbone.input
+    return bool(getattr(_BUILDERS.get(backbone), "guided_by_default", True))

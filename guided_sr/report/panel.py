@@ -14,11 +14,21 @@ from numpy.typing import ArrayLike
 from guided_sr.errors import DataError
 from guided_sr.metrics import psnr
 
+__all__ = [
+    "DIVERGING",
+    "draw_panel",
+    "error_window",
+    "grey_window",
+    "new_figure",
+    "outline",
+    "save_figure",
+    "show_slice",
+]
+
+DIVERGING = "RdBu_r"
 _DPI = 120
-_FOOT = (
-    "One grey window for every T2, one colour window for both errors. Research use"
-    " only: voxels are estimated, not measured."
-)
+_WINDOWS = "One grey window for every T2, one colour window for {} errors. "
+_FOOT = "Research use only: voxels are estimated, not measured."
 
 
 def draw_panel(
@@ -56,19 +66,13 @@ def draw_panel(
         raise DataError("the images of a panel differ in size")
     figures = {key: psnr(whole, image) for key, image in images.items()}
     errors = {key: image - whole for key, image in images.items()}
-    window = {"vmin": 0.0, "vmax": float(np.percentile(whole, 99.8)), "cmap": "gray"}
-    reach = float(np.percentile(np.abs(errors["cubic"]), 99.5)) or 1.0
+    window, shades = grey_window(whole), error_window(errors["cubic"])
 
-    figure = Figure(
-        figsize=(13.0, 8.2),
-        dpi=_DPI,
-        layout=ConstrainedLayoutEngine(rect=(0, 0.03, 1, 0.97)),
-    )
-    FigureCanvasAgg(figure)
+    figure = new_figure(13.0, 8.2)
     gain = figures[name] - figures["cubic"]
     figure.suptitle(f"{title + ': ' if title else ''}{gain:+.2f} dB over cubic")
     axes = figure.subplots(2, 4)
-    extent = (0, whole.shape[0], 0, whole.shape[1])
+    extent = outline(whole)
     acquired = " x ".join(str(n) for n in np.shape(low))
     upper = (
         (f"T2 as acquired, {acquired}", np.asarray(low)),
@@ -77,28 +81,90 @@ def draw_panel(
         ("truth", whole),
     )
     for axis, (heading, image) in zip(axes[0], upper, strict=True):
-        _show(axis, image, heading, extent, window)
+        show_slice(axis, image, heading, extent, window)
     if guide is None:
         axes[1, 0].set_axis_off()
     else:
-        own = {**window, "vmax": float(np.percentile(np.asarray(guide), 99.8))}
-        _show(axes[1, 0], np.asarray(guide), "guide: T1", extent, own)
-    shades: dict[str, Any] = {"vmin": -reach, "vmax": reach, "cmap": "RdBu_r"}
+        t1 = np.asarray(guide)
+        show_slice(axes[1, 0], t1, "guide: T1", extent, grey_window(t1))
     for axis, key in zip(axes[1, 1:3], images, strict=True):
         mean = float(np.mean(np.abs(errors[key])))
         heading = f"error of {key}: {mean:.1f} on average"
-        shown = _show(axis, errors[key], heading, extent, shades)
+        shown = show_slice(axis, errors[key], heading, extent, shades)
     axes[1, 3].set_axis_off()
     bar = axes[1, 3].inset_axes((0.02, 0.05, 0.06, 0.9))
     figure.colorbar(shown, cax=bar, label="image - truth, in T2 units")
-    figure.text(0.5, 0.005, _FOOT, ha="center", fontsize=8)
+    save_figure(figure, path, errors="both")
+
+
+def new_figure(width: float, height: float, *, dpi: int = _DPI) -> Figure:
+    """A figure of its own, out of reach of pyplot, with room for a foot line.
+
+    Args:
+        width: In inches.
+        height: In inches.
+        dpi: Pixels an inch.
+    """
+    foot = 0.25 / height
+    figure = Figure(
+        figsize=(width, height),
+        dpi=dpi,
+        layout=ConstrainedLayoutEngine(rect=(0, foot, 1, 1 - foot)),
+    )
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def save_figure(
+    figure: Figure, path: str | os.PathLike[str], *, errors: str | None = None
+) -> None:
+    """Write a PNG with the foot line that every picture carries.
+
+    Args:
+        figure: From `new_figure`.
+        path: The PNG file.
+        errors: Which errors share the colour window, ``"both"`` or ``"all"``; None
+            if there are none.
+    """
+    foot = (_WINDOWS.format(errors) if errors else "") + _FOOT
+    size = min(8.0, 140.0 * figure.get_figwidth() / len(foot))
+    low = 0.04 / figure.get_figheight()
+    figure.text(0.5, low, foot, ha="center", fontsize=size)
     figure.savefig(path, format="png", metadata={"Software": "guided-sr"})
 
 
-def _show(
+def grey_window(image: np.ndarray) -> dict[str, Any]:
+    """Black at 0 and white at the 99.8th percentile."""
+    white = float(np.percentile(image, 99.8))
+    return {"vmin": 0.0, "vmax": white, "cmap": "gray"}
+
+
+def error_window(error: np.ndarray) -> dict[str, Any]:
+    """Symmetric, as far as the 99.5th percentile of an error's magnitude."""
+    reach = float(np.percentile(np.abs(error), 99.5)) or 1.0
+    return {"vmin": -reach, "vmax": reach, "cmap": DIVERGING}
+
+
+def outline(image: np.ndarray) -> tuple[float, float, float, float]:
+    """Extent of a slice on its axes, in pixels: the first axis runs to the right."""
+    return (0.0, float(image.shape[0]), 0.0, float(image.shape[1]))
+
+
+def show_slice(
     axis: Any, image: np.ndarray, heading: str, extent: Any, window: dict[str, Any]
 ) -> Any:
-    """Rows run to the right and columns upwards: a slice as radiologists see it."""
+    """Show a slice: rows run to the right, columns upwards, as radiologists see it.
+
+    Args:
+        axis: Where.
+        image: Slice of shape ``(height, width)``.
+        heading: Its title.
+        extent: From `outline`.
+        window: From `grey_window` or `error_window`.
+
+    Returns:
+        What a colour bar can be made of.
+    """
     shown = axis.imshow(
         image.T, origin="lower", extent=extent, interpolation="nearest", **window
     )

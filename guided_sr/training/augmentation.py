@@ -82,7 +82,11 @@ def spline_coefficients(image: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def rotate_and_flip(
-    image: NDArray[np.float32], coefficients: NDArray[np.float32], draw: Draw
+    image: NDArray[np.float32],
+    coefficients: NDArray[np.float32],
+    draw: Draw,
+    *,
+    shift: tuple[float, float] = (0.0, 0.0),
 ) -> NDArray[np.float32]:
     """Turn a slice about its centre by cubic splines, edges continued.
 
@@ -90,14 +94,16 @@ def rotate_and_flip(
         image: Slice of shape ``(height, width)``.
         coefficients: `spline_coefficients` of it.
         draw: What was drawn.
+        shift: Rows and columns, in pixels, by which the slice is moved first.
 
     Returns:
         Slice of the same shape.
     """
     turned = image
-    if draw.angle % 360.0 == 180.0:
+    moved = any(shift)
+    if draw.angle % 360.0 == 180.0 and not moved:
         turned = image[::-1, ::-1]
-    elif draw.angle % 360.0 != 0.0:
+    elif draw.angle % 360.0 != 0.0 or moved:
         angle = math.radians(draw.angle)
         matrix = np.array(
             [
@@ -109,10 +115,32 @@ def rotate_and_flip(
         turned = ndimage.affine_transform(
             coefficients,
             matrix,
-            offset=centre - matrix @ centre,
+            offset=centre - matrix @ centre - np.array(shift),
             order=3,
             mode="nearest",
             prefilter=False,
             output=np.float32,
         )
+    return np.ascontiguousarray(turned[:, ::-1] if draw.flip else turned)
+
+
+def quarter_turns_and_flip(
+    image: NDArray[np.float32],
+    draw: Draw,
+    *,
+    shift: tuple[float, float] = (0.0, 0.0),
+) -> NDArray[np.float32]:
+    """Turn a slice by a multiple of 90 degrees, exactly; sides may change places.
+
+    Args:
+        image: Slice of shape ``(height, width)``.
+        draw: What was drawn; its angle is taken to the nearest quarter turn.
+        shift: Rows and columns, in pixels, by which the slice is moved first.
+
+    Returns:
+        Slice of shape ``(height, width)`` or ``(width, height)``.
+    """
+    if any(shift):
+        image = ndimage.shift(image, shift, order=3, mode="nearest")
+    turned = np.rot90(image, round(draw.angle / 90.0))
     return np.ascontiguousarray(turned[:, ::-1] if draw.flip else turned)

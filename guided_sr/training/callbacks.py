@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
 from guided_sr.errors import DataError
-from guided_sr.layers.projection import back_project_tensor
+from guided_sr.layers.projection import back_project_tensor, separable
 from guided_sr.metrics import consistency, psnr, ssim
 from guided_sr.physics.back_projection import BackProjection
 from guided_sr.training.patches import LevelStack, training_inputs
+from guided_sr.training.subjects import Subject
 
 
 class DegradationCallback(keras.callbacks.Callback):
@@ -104,6 +105,48 @@ class IBPCallback(keras.callbacks.Callback):
             figures[f"val_ssim{suffix}"] = ssim(truth, image)
             figures[f"val_consistency{suffix}"] = consistency(image, low, operator)
         return figures
+
+
+class ResidualCallback(keras.callbacks.Callback):
+    """Log how far the image under way is from the observation (internal learning).
+
+    At each epoch's end the slices that are to be super-resolved go through the
+    network at the stage's own level, and the root mean square of ``Y - A X``, before
+    any back-projection, is logged as ``residual``: the one measure of success that
+    needs no truth.
+
+    Args:
+        slices: Slices looked at, spread over the stack.
+    """
+
+    def __init__(self, *, slices: int = 4) -> None:
+        super().__init__()
+        self.slices = slices
+        self._look: Callable[[keras.Model], float] | None = None
+
+    def set_stage(self, subject: Subject, estimate: Any, stage: int) -> None:
+        """Take the image that the coming stage will super-resolve."""
+        chosen = np.linspace(0, len(estimate) - 1, min(self.slices, len(estimate)))
+        part = chosen.astype(int)
+        inputs = {
+            "t2": separable(estimate[part][..., None], subject.plan.upsampling(stage))
+        }
+        if subject.t1 is not None:
+            guide = separable(subject.t1[part][..., None], subject.plan.guide(stage))
+            inputs["t1"] = guide
+        operator = subject.plan.observation(stage)
+
+        def look(network: keras.Model) -> float:
+            image = keras.ops.convert_to_numpy(network(inputs, training=False))
+            pairs = zip(image[..., 0], subject.t2[part], strict=True)
+            return float(np.mean([consistency(x, y, operator) for x, y in pairs]))
+
+        self._look = look
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Run the slices and add the figure to the logs."""
+        if logs is not None and self._look is not None:
+            logs["residual"] = self._look(self.model)
 
 
 class StopOnDivergence(keras.callbacks.Callback):

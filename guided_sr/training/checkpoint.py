@@ -8,6 +8,7 @@ atomically and last: whatever moment a kill comes, it names a whole file.
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import os
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from guided_sr.errors import UsageError, WeightsError
 from guided_sr.training.schedule import StatefulCallback
@@ -81,11 +83,29 @@ class TrainingFolder:
             path.unlink(missing_ok=True)
 
 
+def read_log(file: Path) -> dict[int, dict[str, float]]:
+    """Figures of each epoch in a stage's CSV log; none if there is no log.
+
+    An epoch that stands there twice, after a kill, counts as last written; figures
+    that Keras had not got ("NA") are left out.
+    """
+    if not file.exists():
+        return {}
+    with file.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    return {
+        int(row.pop("epoch")): {
+            k: float(v) for k, v in row.items() if k and v not in (None, "", "NA")
+        }
+        for row in rows
+    }
+
+
 def digest_of_arrays(arrays: Sequence[Any]) -> str:
     """sha256 over the bytes of arrays, to notice other data on a resume."""
     digest = hashlib.sha256()
     for array in arrays:
-        digest.update(b"none" if array is None else array.tobytes())
+        digest.update(b"none" if array is None else np.asarray(array).tobytes())
     return digest.hexdigest()
 
 

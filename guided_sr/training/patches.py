@@ -20,6 +20,8 @@ from guided_sr.physics.cascade_plan import CascadePlan
 from guided_sr.physics.operators import SeparableOperator
 from guided_sr.training.augmentation import (
     Augmentation,
+    Draw,
+    quarter_turns_and_flip,
     rotate_and_flip,
     spline_coefficients,
 )
@@ -38,8 +40,13 @@ class LevelStack:
         target: Slices of shape ``(n, h, w)``: what the network shall give.
         guide: Guide at the same level, of the same shape, or `None`.
         plan: The subject's cascade plan.
-        level: The level of the target: the stage's number less one.
+        level: The level of the target: the stage's number less one, or the stage's
+            number where the truth is known.
         weight: How often a slice of this subject is drawn, against the others'.
+        source: What the network's input is interpolated from, one level below the
+            target, where the truth is known (eqs. 1-2); else the input is made by
+            degrading the target (eqs. 3-4).
+        spacing_mm: Distance of slices, rows and columns at this level.
     """
 
     target: NDArray[np.float32]
@@ -47,11 +54,15 @@ class LevelStack:
     plan: CascadePlan
     level: int
     weight: float = 1.0
+    source: NDArray[np.float32] | None = None
+    spacing_mm: tuple[float, float, float] = (1.0, 1.0, 1.0)
     splines: list[NDArray[np.float32]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Prefilter every slice for rotation."""
+        """Prefilter every slice that will be rotated by any angle."""
         images = [self.target] if self.guide is None else [self.target, self.guide]
+        if self.source is not None:
+            images = []
         self.splines = [
             np.stack([spline_coefficients(image) for image in stack])
             for stack in images
@@ -61,13 +72,36 @@ class LevelStack:
         """Number of slices."""
         return len(self.target)
 
-    def images(self, index: int) -> list[tuple[NDArray, NDArray]]:
-        """Target and guide slice, each with its spline coefficients."""
-        stacks = [self.target] if self.guide is None else [self.target, self.guide]
-        return [
-            (stack[index], spline[index])
-            for stack, spline in zip(stacks, self.splines, strict=True)
+    def augmented(
+        self, index: int, draw: Draw, shift_mm: NDArray[np.float64]
+    ) -> tuple[list[NDArray[np.float32]], NDArray[np.float32] | None]:
+        """A slice as drawn.
+
+        Args:
+            index: Number of the slice.
+            draw: Rotation and flip; the rescaling is left to the caller.
+            shift_mm: Shift of the guide across slices, along rows and columns.
+
+        Returns:
+            Target and guide (if any), and the source, or `None`.
+        """
+        across, *along = shift_mm / np.array(self.spacing_mm)
+        other = min(max(index + round(across), 0), len(self) - 1)
+        moved = (float(along[0]), float(along[1]))
+        stacks = [(self.target, index, (0.0, 0.0))]
+        if self.guide is not None:
+            stacks.append((self.guide, other, moved))
+        if self.source is not None:
+            images = [
+                quarter_turns_and_flip(stack[k], draw, shift=shift)
+                for stack, k, shift in stacks
+            ]
+            return images, quarter_turns_and_flip(self.source[index], draw)
+        images = [
+            rotate_and_flip(stack[k], spline[k], draw, shift=shift)
+            for (stack, k, shift), spline in zip(stacks, self.splines, strict=True)
         ]
+        return images, None
 
 
 def patch_size(shapes: Sequence[tuple[int, int]], wanted: int) -> int:
@@ -95,16 +129,18 @@ def patch_size(shapes: Sequence[tuple[int, int]], wanted: int) -> int:
 
 
 class PatchDataset(keras.utils.PyDataset):
-    """Batches of ``({"t2": U(D B y), "t1": guide}, y)`` patches (eq. 4).
+    """Batches of ``({"t2": input, "t1": guide}, target)`` patches (eqs. 1-4).
 
     Whole slices are rotated, flipped and rescaled, then degraded on the device by
-    the plan's operators; aligned patches are cut last.
+    the plan's operators, or interpolated from the source where the truth is known;
+    aligned patches are cut last.
 
     Args:
         levels: The subjects' slices.
         patch: Side of the patches in pixels, a multiple of 4.
         batch_size: Patches a batch.
         augmentation: What is drawn for each slice.
+        guide_jitter_mm: Largest shift of the guide along each axis.
         seed: Seed of all that is drawn.
         steps_per_epoch: Batches an epoch.
         first_epoch: Epoch of the first batch.
@@ -122,6 +158,7 @@ class PatchDataset(keras.utils.PyDataset):
         patch: int,
         batch_size: int,
         augmentation: Augmentation,
+        guide_jitter_mm: float = 0.0,
         seed: int,
         steps_per_epoch: int,
         first_epoch: int,
@@ -138,6 +175,7 @@ class PatchDataset(keras.utils.PyDataset):
         self.patch = patch
         self.batch_size = batch_size
         self.augmentation = augmentation
+        self.guide_jitter_mm = guide_jitter_mm
         self.seed = seed
         self.steps_per_epoch = steps_per_epoch
         self.first_epoch = first_epoch
@@ -173,9 +211,21 @@ class PatchDataset(keras.utils.PyDataset):
         level = self.levels[int(rng.choice(len(self.levels), p=self._shares))]
         slice_ = int(rng.integers(len(level)))
         draw = self.augmentation.draw(rng)
-        images = [rotate_and_flip(*pair, draw) for pair in level.images(slice_)]
-        stack = self._degraded(np.stack(images), level, draw.rescale, blur)
+        shift = np.zeros(3)
+        if self.guide_jitter_mm > 0.0:
+            shift = rng.uniform(-1.0, 1.0, 3) * self.guide_jitter_mm
+        images, source = level.augmented(slice_, draw, shift)
+        if source is None:
+            stack = self._degraded(np.stack(images), level, draw.rescale, blur)
+        else:
+            stack = self._interpolated(np.stack(images), source)
         return [self._crop(stack, rng) for _ in range(count)]
+
+    def _interpolated(self, images: NDArray, source: NDArray) -> NDArray:
+        rows, columns = images.shape[-2:]
+        up = SeparableOperator.interpolation(source.shape[-2:], (rows, columns))
+        image = separable(source[None, ..., None], up)
+        return np.concatenate([keras.ops.convert_to_numpy(image)[..., 0], images])
 
     def _degraded(
         self, images: NDArray, level: LevelStack, rescale: float, blur: float
@@ -223,10 +273,13 @@ def training_inputs(level: LevelStack, part: slice) -> dict[str, Any]:
         Mapping of tensors of shape ``(n, h, w, 1)``, and under ``"observed"`` the
         degraded slices.
     """
-    down = level.plan.degradation(level.level)
-    coarse = (down.rows.n_to, down.columns.n_to)
+    operator = level.plan.degradation(level.level)
     shape = level.plan.level_shape(level.level)
-    observed = separable(level.target[part][..., None], down)
+    if level.source is None:
+        observed = separable(level.target[part][..., None], operator)
+    else:
+        observed = keras.ops.convert_to_tensor(level.source[part][..., None])
+    coarse = (int(observed.shape[1]), int(observed.shape[2]))
     image = separable(observed, SeparableOperator.interpolation(coarse, shape))
     inputs = {"t2": image, "observed": observed}
     if level.guide is not None:

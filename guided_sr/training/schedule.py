@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import Any
 
 import keras
@@ -28,26 +29,36 @@ class PlateauSchedule(StatefulCallback):
     own `ReduceLROnPlateau` forgets its counters on a restart; this one does not.
 
     Args:
-        patience: Epochs without a lower loss before the rate falls.
+        monitor: Figure of the logs that should fall.
+        patience: Epochs without a lower figure before the rate falls.
+        margin: Relative fall that counts as one.
         factor: Divisor of the learning rate.
         minimum: Learning rate below which training stops.
     """
 
     def __init__(
-        self, *, patience: int = 10, factor: float = 10.0, minimum: float = 1e-6
+        self,
+        *,
+        monitor: str = "loss",
+        patience: int = 10,
+        margin: float = 0.0,
+        factor: float = 10.0,
+        minimum: float = 1e-6,
     ) -> None:
         super().__init__()
+        self.monitor = monitor
         self.patience = patience
+        self.margin = margin
         self.factor = factor
         self.minimum = minimum
         self.best = math.inf
         self.waited = 0
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Look at the epoch's mean loss."""
-        loss = float((logs or {}).get("loss", math.nan))
-        if loss < self.best:
-            self.best, self.waited = loss, 0
+        """Look at the epoch's figure."""
+        figure = float((logs or {}).get(self.monitor, math.nan))
+        if figure < self.best * (1.0 - self.margin):
+            self.best, self.waited = figure, 0
             return
         self.waited += 1
         if self.waited < self.patience:
@@ -61,15 +72,54 @@ class PlateauSchedule(StatefulCallback):
             optimizer.learning_rate = rate
 
     def state(self) -> dict[str, Any]:
-        """Best loss and epochs waited."""
+        """Best figure and epochs waited."""
         best = self.best if math.isfinite(self.best) else None
         return {"best": best, "waited": self.waited}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take up best loss and epochs waited."""
+        """Take up best figure and epochs waited."""
         best = state["best"]
         self.best = math.inf if best is None else float(best)
         self.waited = int(state["waited"])
+
+
+class Stopwatch(StatefulCallback):
+    """Log the seconds a stage has been trained for, interruptions left out.
+
+    Args:
+        limit: Seconds after which training stops, at an epoch's end; `None` for
+            never.
+    """
+
+    def __init__(self, *, limit: float | None = None) -> None:
+        super().__init__()
+        self.limit = limit
+        self.before = 0.0
+        self.begun = time.perf_counter()
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Start."""
+        self.begun = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds so far."""
+        return self.before + time.perf_counter() - self.begun
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Log the seconds, and stop when they are over."""
+        if logs is not None:
+            logs["seconds"] = round(self.seconds, 2)
+        if self.limit is not None and self.seconds >= self.limit:
+            self.model.stop_training = True
+
+    def state(self) -> dict[str, Any]:
+        """Seconds so far."""
+        return {"seconds": self.seconds}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up the seconds."""
+        self.before = float(state.get("seconds", 0.0))
 
 
 class CosineSchedule(StatefulCallback):

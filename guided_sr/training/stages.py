@@ -1,117 +1,63 @@
-"""External learning, stage by stage (Iwamoto et al., II-C and II-D)."""
+"""Learning stage by stage (Iwamoto et al., II-C and II-D)."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import keras
 
-from guided_sr.errors import UsageError
+from guided_sr.networks.mdcsrn_gan import Critic
 from guided_sr.physics.back_projection import BackProjection
 from guided_sr.runtime import jit_compile
-from guided_sr.training.augmentation import UNSUPERVISED, Augmentation
+from guided_sr.training.adversarial import AdversarialModel
+from guided_sr.training.augmentation import Augmentation
 from guided_sr.training.callbacks import (
     DegradationCallback,
     IBPCallback,
+    ResidualCallback,
     StopOnDivergence,
 )
 from guided_sr.training.checkpoint import (
     Checkpoint,
     TrainingFolder,
     digest_of_arrays,
+    read_log,
 )
+from guided_sr.training.options import LOSSES, TrainingOptions
 from guided_sr.training.patches import LevelStack, PatchDataset, patch_size
 from guided_sr.training.schedule import (
     CosineSchedule,
     PlateauSchedule,
     StatefulCallback,
+    Stopwatch,
 )
-from guided_sr.training.subjects import Subject, subjects_of
+from guided_sr.training.subjects import Subject, subjects_of, supervised_subjects_of
 
-LOSSES = {"l1": "mean_absolute_error", "l2": "mean_squared_error"}
-SCHEDULES = ("plateau", "cosine")
-
-
-@dataclass(frozen=True)
-class TrainingOptions:
-    """Everything that determines a training beside the data and the network.
-
-    Attributes:
-        loss: ``"l1"`` (the paper's) or ``"l2"``.
-        max_steps: Most steps a stage; whole epochs of `steps_per_epoch` are run.
-        schedule: ``"plateau"`` (the paper's: divide by 10 when the loss stands still)
-            or ``"cosine"`` over `max_steps`, for short budgets.
-        learning_rate: Adam's initial rate.
-        batch_size: Patches a step.
-        patch_size: Side of the patches in pixels; 48 in the paper.
-        steps_per_epoch: Steps between two looks at the loss.
-        augmentation: What is drawn for each slice.
-        warm_start: Whether a stage starts from the weights of the one before.
-        seed: Seed of weights, patches and augmentation.
-    """
-
-    loss: str = "l1"
-    max_steps: int = 10_000
-    schedule: str = "plateau"
-    learning_rate: float = 1e-3
-    batch_size: int = 32
-    patch_size: int = 48
-    steps_per_epoch: int = 100
-    augmentation: Augmentation = UNSUPERVISED
-    warm_start: bool = True
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        """Refuse what is not defined, before the first slow step.
-
-        Raises:
-            UsageError: If an option is unknown or out of range.
-        """
-        if self.loss not in LOSSES:
-            raise UsageError(f"loss {self.loss!r} is unknown", mend="choose l1 or l2")
-        if self.schedule not in SCHEDULES:
-            raise UsageError(
-                f"schedule {self.schedule!r} is unknown",
-                mend=f"choose {' or '.join(SCHEDULES)}",
-            )
-        numbers = (
-            self.max_steps,
-            self.batch_size,
-            self.patch_size,
-            self.steps_per_epoch,
-        )
-        if min(numbers) < 1 or self.learning_rate <= 0:
-            raise UsageError(
-                "max_steps, batch_size, patch_size, steps_per_epoch and"
-                " learning_rate must be positive",
-                mend="leave them at their defaults",
-            )
-
-    @property
-    def epochs(self) -> int:
-        """Looks at the loss within `max_steps`."""
-        return max(1, self.max_steps // self.steps_in_epoch)
-
-    @property
-    def steps_in_epoch(self) -> int:
-        """Steps of an epoch, at most `max_steps`."""
-        return min(self.steps_per_epoch, self.max_steps)
+_CRITIC = {"filters": 16, "hidden": 256}
+_CRITIC_STEPS = 1
 
 
-class ExternalTrainer:
-    """Trains the r networks of a cascade on low-resolution images alone.
+class CascadeTrainer:
+    """Trains the r networks of a cascade, one after the other.
 
-    Stage 1 learns to bring observed slices back from their own degradation; each
-    later stage learns on the back-projected estimates of the one before.
+    Without truth, stage 1 learns to bring observed slices back from their own
+    degradation, and each later stage learns on the back-projected estimates of the
+    one before (eqs. 3-4). With it, each stage learns to lead those estimates to the
+    truth at its own level (eqs. 1-2).
 
     Args:
         build: Gives a fresh network for a stage.
         subjects: The training subjects.
         back_projection: What follows each stage.
         options: Everything else.
+        initial: One network a stage whose weights are the start, or `None`.
+        schedule: Gives the learning-rate schedule of a stage in place of that of the
+            options.
+        seconds: Most seconds in all, shared equally by the stages; `None` for no
+            bound.
         callbacks: Keras callbacks of the user.
         checkpoint_dir: Folder to go on from and to save into, or `None`.
         verbose: As in Keras: 0 silent, 1 bar, 2 a line an epoch.
@@ -124,6 +70,9 @@ class ExternalTrainer:
         *,
         back_projection: BackProjection,
         options: TrainingOptions,
+        initial: Sequence[keras.Model] | None = None,
+        schedule: Callable[[], StatefulCallback] | None = None,
+        seconds: float | None = None,
         callbacks: Sequence[keras.callbacks.Callback] = (),
         checkpoint_dir: str | os.PathLike[str] | None = None,
         verbose: int | str = "auto",
@@ -133,15 +82,20 @@ class ExternalTrainer:
         self.plan = self.subjects[0].plan
         self.back_projection = back_projection
         self.options = options
+        self.initial = initial
+        self.seconds = seconds
+        self._schedule = schedule or self._scheduled
         self.callbacks = list(callbacks)
         self.verbose = verbose
         self.folder = None
         if checkpoint_dir is not None:
             self.folder = TrainingFolder(checkpoint_dir, self._fingerprint())
         self._validation: dict[int, list[tuple[Subject, Any]]] = {}
+        sharp = self.subjects[0].truth is not None
         for callback in self.callbacks:
             if isinstance(callback, IBPCallback):
-                watched = subjects_of(
+                prepared = supervised_subjects_of if sharp else subjects_of
+                watched = prepared(
                     callback.pairs,
                     scale=self.plan.scale,
                     stages=self.plan.stages,
@@ -151,7 +105,8 @@ class ExternalTrainer:
                 self._validation[id(callback)] = [(s, s.t2) for s in watched]
 
     def _fingerprint(self) -> dict[str, Any]:
-        arrays = [a for s in self.subjects for a in (s.t2, s.t1)]
+        arrays = [a for s in self.subjects for a in (s.t2, s.t1, s.truth)]
+        start = [w for n in self.initial or () for w in n.get_weights()]
         network = self.build()
         blur = [c for c in self.callbacks if isinstance(c, DegradationCallback)]
         return {
@@ -159,6 +114,7 @@ class ExternalTrainer:
             "back_projection": asdict(self.back_projection),
             "plan": self.plan.summary(),
             "data": digest_of_arrays(arrays),
+            "initial": digest_of_arrays(start),
             "weights": [s.weight for s in self.subjects],
             "network": [list(weight.shape) for weight in network.weights],
             "precision": sorted({layer.dtype_policy.name for layer in network.layers}),
@@ -181,12 +137,15 @@ class ExternalTrainer:
         for stage, side in zip(self._stages(), sides, strict=True):
             keras.utils.set_random_seed(self.options.seed + 1000 * stage)
             network = self.build()
-            if networks and self.options.warm_start:
+            if self.initial is not None:
+                network.set_weights(self.initial[stage - 1].get_weights())
+            elif networks and self.options.warm_start:
                 network.set_weights(networks[-1].get_weights())
             levels = [
-                subject.level_stack(estimate, stage - 1)
+                subject.level_stack(estimate, stage)
                 for subject, estimate in zip(self.subjects, estimates, strict=True)
             ]
+            self._tell_residual(estimates, stage)
             histories.append(self._stage(network, levels, stage, side))
             network = self._plain(network)
             if self.folder:
@@ -204,7 +163,7 @@ class ExternalTrainer:
         return range(1, self.plan.stages + 1)
 
     def _smallest_patch(self, stage: int) -> int:
-        shapes = [subject.plan.level_shape(stage - 1) for subject in self.subjects]
+        shapes = [s.plan.level_shape(s.target_level(stage)) for s in self.subjects]
         return patch_size(shapes, self.options.patch_size)
 
     def _lift(
@@ -221,9 +180,15 @@ class ExternalTrainer:
                 for subject, estimate in watched
             ]
 
-    def _schedule(self) -> StatefulCallback:
+    def _tell_residual(self, estimates: Sequence[Any], stage: int) -> None:
+        for callback in self.callbacks:
+            if isinstance(callback, ResidualCallback):
+                callback.set_stage(self.subjects[0], estimates[0], stage)
+
+    def _scheduled(self) -> StatefulCallback:
         if self.options.schedule == "plateau":
-            return PlateauSchedule()
+            adversarial = self.options.loss == "l1_wgan"
+            return PlateauSchedule(monitor="pixel_loss" if adversarial else "loss")
         return CosineSchedule(
             initial=self.options.learning_rate, epochs=self.options.epochs
         )
@@ -234,38 +199,37 @@ class ExternalTrainer:
         options = self.options
         if self.folder and self.folder.finished(stage).exists():
             network.load_weights(self.folder.finished(stage))
-            return _empty_history(network)
-        network.compile(
-            optimizer=keras.optimizers.Adam(options.learning_rate),
-            loss=LOSSES[options.loss],
-            jit_compile=jit_compile(),
-        )
-        network.optimizer.build(network.trainable_variables)
+            return self._past(network, stage)
+        model = self._compiled(network)
         schedule = self._schedule()
+        watch = Stopwatch(
+            limit=None if self.seconds is None else self.seconds / self.plan.stages
+        )
         blur = None
         for callback in self.callbacks:
             if isinstance(callback, IBPCallback):
                 watched = self._validation[id(callback)]
-                callback.set_levels([s.level_stack(e, stage - 1) for s, e in watched])
+                callback.set_levels([s.level_stack(e, stage) for s, e in watched])
             if isinstance(callback, DegradationCallback):
                 blur = callback.factor
-        callbacks = [*self.callbacks, StopOnDivergence(), schedule]
+        callbacks = [*self.callbacks, StopOnDivergence(), schedule, watch]
         first, stopped, log = 0, False, None
         if self.folder:
-            checkpoint = Checkpoint(self.folder, stage, [schedule])
-            first, stopped = checkpoint.resume(network)
+            checkpoint = Checkpoint(self.folder, stage, [schedule, watch])
+            first, stopped = checkpoint.resume(model)
             log = keras.callbacks.CSVLogger(
                 self.folder.log_file(stage), append=first > 0
             )
             callbacks += [log, checkpoint]
         if stopped or first >= options.epochs:
-            history = _empty_history(network)
+            history = self._past(model, stage)
         else:
             data = PatchDataset(
                 levels,
                 patch=side,
                 batch_size=options.batch_size,
                 augmentation=self._augmentation(),
+                guide_jitter_mm=options.guide_jitter_mm,
                 seed=options.seed + 1000 * stage,
                 steps_per_epoch=options.steps_in_epoch,
                 first_epoch=first,
@@ -273,7 +237,7 @@ class ExternalTrainer:
                 blur=blur,
             )
             try:
-                history = network.fit(
+                history = model.fit(
                     data,
                     epochs=options.epochs,
                     initial_epoch=first,
@@ -285,6 +249,40 @@ class ExternalTrainer:
             finally:
                 if log is not None:
                     log.on_train_end()  # Keras leaves the file open after an error
+            if self.folder:
+                history = self._past(model, stage)  # with what was before a kill
+        return history
+
+    def _compiled(self, network: keras.Model) -> keras.Model:
+        """The network, or it and its critic, ready for `fit`."""
+        options = self.options
+        model, trained = network, network.trainable_variables
+        if options.loss == "l1_wgan":
+            warm_up = options.epochs * options.steps_in_epoch // 2
+            model = AdversarialModel(
+                network,
+                critic=Critic(**_CRITIC),
+                critic_steps=_CRITIC_STEPS,
+                learning_rate=options.learning_rate,
+                warm_up=warm_up,
+                seed=options.seed,
+            )
+        model.compile(
+            optimizer=keras.optimizers.Adam(options.learning_rate),
+            loss=LOSSES[options.loss],
+            jit_compile=jit_compile(),
+        )
+        model.optimizer.build(trained)
+        return model
+
+    def _past(self, model: keras.Model, stage: int) -> keras.callbacks.History:
+        """The history of a stage trained before, from its log."""
+        history = keras.callbacks.History()
+        history.set_model(model)
+        history.on_train_begin()
+        if self.folder:
+            for epoch, logs in read_log(self.folder.log_file(stage)).items():
+                history.on_epoch_end(epoch, logs)
         return history
 
     def _plain(self, network: keras.Model) -> keras.Model:
@@ -299,10 +297,3 @@ class ExternalTrainer:
         if abs(rows - columns) > 0.1 * min(rows, columns):
             return augmentation.along_one_axis()
         return augmentation
-
-
-def _empty_history(network: keras.Model) -> keras.callbacks.History:
-    history = keras.callbacks.History()
-    history.set_model(network)
-    history.on_train_begin()
-    return history

@@ -16,6 +16,8 @@ from guided_sr.inference.inputs import prepare
 from guided_sr.layers.projection import separable
 from guided_sr.physics.back_projection import BackProjection
 from guided_sr.physics.cascade_plan import CascadePlan, StageBlur
+from guided_sr.physics.degrade import crop_to_multiple, degrade
+from guided_sr.physics.operators import SeparableOperator
 from guided_sr.training.patches import LevelStack
 
 Stack = NDArray[np.float32]
@@ -33,22 +35,53 @@ class Subject:
         t1: Guide slices ``(n, H, W)`` on the target grid, normalised, or `None`.
         plan: The subject's cascade plan.
         weight: How often a slice of this subject is drawn, against the others'.
+        truth: Slices ``(n, H, W)`` of the high-resolution T2, normalised as the
+            observed ones, for supervised learning only.
+        spacing_mm: Distance of slices, rows and columns of the target grid.
     """
 
     t2: Stack
     t1: Stack | None
     plan: CascadePlan
     weight: float = 1.0
+    truth: Stack | None = None
+    spacing_mm: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
-    def level_stack(self, estimate: Stack, level: int) -> LevelStack:
-        """Estimate and guide at a level, ready for patches."""
-        guide = None
-        if self.t1 is not None:
-            guide = np.empty((len(self.t1), *self.plan.level_shape(level)), np.float32)
-            for part in batches(len(guide), self.plan.target_shape):
-                tensor = separable(self.t1[part][..., None], self.plan.guide(level))
-                guide[part] = keras.ops.convert_to_numpy(tensor)[..., 0]
-        return LevelStack(estimate, guide, self.plan, level, self.weight)
+    def target_level(self, stage: int) -> int:
+        """Level of a stage's training target.
+
+        The truth can be had at the level that the stage leads to (eqs. 1-2);
+        without it, the level below is the finest there is (eqs. 3-4).
+        """
+        return stage if self.truth is not None else stage - 1
+
+    def level_stack(self, estimate: Stack, stage: int) -> LevelStack:
+        """What a stage is trained on, ready for patches.
+
+        Args:
+            estimate: Slices at the level below the stage: those observed, or the
+                projected estimate of the stage before.
+            stage: Number of the stage.
+        """
+        level = self.target_level(stage)
+        operator = self.plan.guide(level)  # blur and size of anything at this level
+        guide = None if self.t1 is None else _through(operator, self.t1)
+        shape = self.plan.level_shape(level)
+        ratios = [n / m for n, m in zip(self.plan.target_shape, shape, strict=True)]
+        across, rows, columns = self.spacing_mm
+        spacing = (across, rows * ratios[0], columns * ratios[1])
+        target, source = estimate, None
+        if self.truth is not None:
+            target, source = _through(operator, self.truth), estimate
+        return LevelStack(
+            target,
+            guide,
+            self.plan,
+            level,
+            weight=self.weight,
+            source=source,
+            spacing_mm=spacing,
+        )
 
     def next_level(
         self,
@@ -69,6 +102,15 @@ class Subject:
             x = runner(estimate[part][..., None], self.t2[part][..., None], guide)
             out[part] = keras.ops.convert_to_numpy(x)[..., 0]
         return out
+
+
+def _through(operator: SeparableOperator, stack: Stack) -> Stack:
+    """Slices led through an operator on the device, in batches."""
+    out = np.empty((len(stack), operator.rows.n_to, operator.columns.n_to), np.float32)
+    for part in batches(len(stack), (stack.shape[1], stack.shape[2])):
+        tensor = separable(stack[part][..., None], operator)
+        out[part] = keras.ops.convert_to_numpy(tensor)[..., 0]
+    return out
 
 
 def subjects_of(
@@ -97,6 +139,69 @@ def subjects_of(
             though a guide is due.
         DataError: If no slice of a pair holds anything.
     """
+    subjects = []
+    for number, (pair, weight) in enumerate(_weighted(pairs, weights), 1):
+        inputs = prepare(pair[0], pair[1], guided=guided, scale=scale)
+        plan = inputs.plan(stages=stages, stage_blur=stage_blur)
+        low, guide = inputs.normalised()
+        filled = _filled(low, number)
+        subjects.append(
+            Subject(
+                low[filled],
+                None if guide is None else guide[filled],
+                plan,
+                weight,
+                spacing_mm=inputs.spacing_mm,
+            )
+        )
+    return subjects
+
+
+def supervised_subjects_of(
+    pairs: Sequence[Any],
+    *,
+    scale: tuple[float, float],
+    stages: int,
+    guided: bool,
+    stage_blur: StageBlur,
+    weights: Sequence[float] | None = None,
+) -> list[Subject]:
+    """As `subjects_of`, of pairs whose T2 is high-resolution.
+
+    What the networks see is degraded from the T2 by the scale; slices are cropped to
+    a multiple of it first.
+
+    Raises:
+        UsageError: As `subjects_of`.
+        DataError: As `subjects_of`.
+    """
+    subjects = []
+    for number, (pair, weight) in enumerate(_weighted(pairs, weights), 1):
+        fine = prepare(pair[0], pair[1], guided=guided, scale=None)
+        high = crop_to_multiple(fine.t2, scale)
+        t1 = None if fine.t1 is None else crop_to_multiple(fine.t1, scale)
+        low = degrade(high, scale).astype(np.float32)
+        inputs = prepare(
+            low, t1, guided=guided, scale=scale, target_shape=high.shape[-2:]
+        )
+        seen, guide = inputs.normalised()
+        filled = _filled(seen, number)
+        subjects.append(
+            Subject(
+                seen[filled],
+                None if guide is None else guide[filled],
+                inputs.plan(stages=stages, stage_blur=stage_blur),
+                weight,
+                truth=inputs.t2_scale.forward(high[filled]),
+                spacing_mm=fine.spacing_mm,
+            )
+        )
+    return subjects
+
+
+def _weighted(
+    pairs: Sequence[Any], weights: Sequence[float] | None
+) -> list[tuple[Pair, float]]:
     if not len(pairs):
         raise UsageError("there are no pairs to train on", mend="give [(t2, t1), ...]")
     weights = [1.0] * len(pairs) if weights is None else list(weights)
@@ -105,18 +210,15 @@ def subjects_of(
             f"there are {len(pairs)} pairs and weights {weights}",
             mend="give one positive weight a pair",
         )
-    subjects = []
-    for number, (pair, weight) in enumerate(zip(pairs, weights, strict=True), 1):
-        t2, t1 = pair if isinstance(pair, tuple | list) else (pair, None)
-        inputs = prepare(t2, t1 if guided else None, guided=guided, scale=scale)
-        plan = inputs.plan(stages=stages, stage_blur=stage_blur)
-        low, guide = inputs.normalised()
-        filled = (low > FOREGROUND).mean(axis=(1, 2)) > _LEAST_FOREGROUND
-        if not filled.any():
-            raise DataError(
-                f"no slice of training pair {number} holds anything",
-                mend="check that the T2 is the right image",
-            )
-        kept = None if guide is None else guide[filled]
-        subjects.append(Subject(low[filled], kept, plan, weight))
-    return subjects
+    both = (p if isinstance(p, tuple | list) else (p, None) for p in pairs)
+    return [((p[0], p[1]), w) for p, w in zip(both, weights, strict=True)]
+
+
+def _filled(low: Stack, number: int) -> NDArray[np.bool_]:
+    filled: NDArray[np.bool_] = (low > FOREGROUND).mean(axis=(1, 2)) > _LEAST_FOREGROUND
+    if not filled.any():
+        raise DataError(
+            f"no slice of training pair {number} holds anything",
+            mend="check that the T2 is the right image",
+        )
+    return filled

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import functools
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,31 @@ def test_other_options_on_the_same_checkpoints_are_64(
     assert "other options" in capsys.readouterr().err
 
 
+def test_a_model_goes_on_from_a_preset_whose_network_it_takes(
+    pair: Any, model_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = tmp_path / "model"
+    pair.truth.unlink()
+    start = json.loads((model_dir / "config.json").read_text("utf-8"))
+    command = ["train", "external", "--data", str(pair.folder), "-o", str(model)]
+    command += ["--init", str(model_dir), "--back-projection", "exact"]
+    command += ["--guide-jitter", "4", "--loss", "l2", "--max-steps", "1"]
+    command += ["--batch-size", "2", "--patch-size", "16", "--precision", "float32"]
+    assert main(command) == 0
+    assert f"start            {model_dir.name} (sha256 " in capsys.readouterr().err
+    config = json.loads((model / "config.json").read_text("utf-8"))
+    assert config["backbone"] == start["backbone"]
+    assert config["scale"] == start["scale"]
+    assert config["stages"] == start["stages"]
+    assert config["back_projection"]["method"] == "exact"
+    text = (model / "metadata.json").read_text("utf-8")
+    record = json.loads(text)["training"]
+    assert record["kind"] == "external"
+    assert record["init_sha256"] == start["weights"]
+    assert record["options"]["guide_jitter_mm"] == 4
+    assert model_dir.name not in text
+
+
 @pytest.mark.parametrize(
     ("options", "code"),
     [
@@ -79,6 +105,14 @@ def test_other_options_on_the_same_checkpoints_are_64(
         (["--data", "{folder}", "--scale", "0.5"], 64),
         (["--data", "{folder}", "--learning-rate", "-1"], 64),
         (["--data", "{folder}", "--seed", "-1"], 64),
+        (["--data", "{folder}", "--guide-jitter", "-1"], 64),
+        (["--data", "{folder}", "--guide-jitter", "1", "--no-guide"], 64),
+        (["--data", "{folder}", "--guide-jitter", "1", "--backbone", "srcnn"], 64),
+        (["--data", "{folder}", "--init", "no_preset"], 64),
+        (["--data", "{folder}", "--init", "{model}", "--scale", "4"], 64),
+        (["--data", "{folder}", "--init", "{model}", "--stages", "3"], 64),
+        (["--data", "{folder}", "--init", "{model}", "--backbone", "srcnn"], 64),
+        (["--data", "{folder}", "--init", "{model}", "--no-guide"], 64),
         (["--data", "{folder}", "-o", "{t1}"], 73),
     ],
 )
@@ -86,16 +120,43 @@ def test_what_cannot_work_is_refused_before_a_framework_is_loaded(
     options: list[str],
     code: int,
     pair: Any,
+    model_dir: Path,
     tmp_path: Path,
     no_framework: None,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    given = [o.format(folder=pair.folder, t1=pair.t1) for o in options]
+    there = {"folder": pair.folder, "t1": pair.t1, "model": model_dir}
+    given = [option.format(**there) for option in options]
     model = tmp_path / "model"
     assert main(["train", "external", "-o", str(model), *SHORT, *given]) == code
     shown = capsys.readouterr().err.splitlines()[-1]
     assert shown.startswith("ERROR [E-")
     assert not model.exists()
+
+
+def test_without_a_scale_and_a_start_there_is_nothing_to_learn(
+    pair: Any, no_framework: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["train", "external", "--data", str(pair.folder), "-o", "model"]
+    assert main(command) == 64
+    assert "--scale or --init" in capsys.readouterr().err
+
+
+def test_a_start_with_a_network_of_its_authors_own_is_refused(
+    pair: Any,
+    model_dir: Path,
+    tmp_path: Path,
+    no_framework: None,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    start = tmp_path / "start"
+    shutil.copytree(model_dir, start)
+    config = json.loads((start / "config.json").read_text("utf-8"))
+    config["backbone"] = {"name": "custom", "options": {}}
+    (start / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    command = ["train", "external", "--data", str(pair.folder), "-o", "model"]
+    assert main([*command, "--init", str(start)]) == 64
+    assert "author's own" in capsys.readouterr().err
 
 
 def test_ctrl_c_says_how_to_go_on(

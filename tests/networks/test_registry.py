@@ -9,6 +9,7 @@ from guided_sr.errors import UsageError
 from guided_sr.networks import registry
 from guided_sr.networks.registry import (
     backbone_names,
+    backbone_options,
     build_backbone,
     check_backbone,
     register_backbone,
@@ -97,3 +98,33 @@ def test_inputs_without_names_are_refused():
 def test_a_model_of_ones_own_takes_no_options():
     with pytest.raises(UsageError, match="takes no options, got blocks"):
         build_backbone(own_network(), guided=True, dtype=None, options={"blocks": 1})
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("srcnn", {"blocks": 1}, r"'srcnn' has no option 'blocks'.*filters, kernel_s"),
+        ("grdn", {"depth": 1}, r"'grdn' has no option 'depth'.*blocks, convolutions"),
+        ("zssr", {"filters": 4, "layers": 1}, r"no option 'layers'.*hidden_layers"),
+    ],
+)
+def test_an_unknown_option_lists_those_of_the_network(name, options, message):
+    with pytest.raises(UsageError, match=message):
+        build_backbone(name, guided=False, dtype=None, options=options)
+
+
+@pytest.mark.usefixtures("names")
+def test_options_of_ones_own_builder_are_checked_where_they_are_named():
+    def strict(*, guided, dtype):
+        return own_network(names=("t2",))
+
+    register_backbone("strict", strict)
+    register_backbone("open", lambda *, guided, dtype, **rest: own_network(**rest))
+    with pytest.raises(UsageError, match=r"no option 'depth'.*give none"):
+        build_backbone("strict", guided=False, dtype=None, options={"depth": 1})
+    options = {"names": ("t2",)}
+    build_backbone("open", guided=False, dtype=None, options=options)
+
+
+def test_options_of_a_network_can_be_asked_for():
+    assert backbone_options("recnn") == ["depth", "filters"]

@@ -8,6 +8,7 @@ from guided_sr.training.augmentation import (
     SUPERVISED,
     UNSUPERVISED,
     Draw,
+    quarter_turns_and_flip,
     rotate_and_flip,
     spline_coefficients,
 )
@@ -82,3 +83,34 @@ def test_a_turn_moves_the_centre_of_mass_about_the_centre(blob):
     before = np.hypot((blob[0] * rows).sum(), (blob[0] * columns).sum())
     after = np.hypot((out * rows).sum(), (out * columns).sum())
     assert after == pytest.approx(before, rel=0.02)
+
+
+@pytest.mark.parametrize("angle", [0.0, 90.0, 180.0, 270.0])
+@pytest.mark.parametrize("flip", [False, True])
+def test_quarter_turns_move_pixels_and_change_none(rng, angle, flip):
+    image = rng.normal(size=(6, 9)).astype(np.float32)
+    turned = quarter_turns_and_flip(image, Draw(angle, flip))
+    assert turned.shape == ((9, 6) if angle in (90.0, 270.0) else (6, 9))
+    np.testing.assert_array_equal(np.sort(turned.ravel()), np.sort(image.ravel()))
+
+
+def test_quarter_turns_turn_as_the_splines_do(rng):
+    image = rng.normal(size=(9, 9)).astype(np.float32)
+    draw = Draw(90.0, True)
+    wanted = rotate_and_flip(image, spline_coefficients(image), draw)
+    np.testing.assert_allclose(quarter_turns_and_flip(image, draw), wanted, atol=1e-4)
+
+
+@pytest.mark.parametrize("shift", [(2.0, 0.0), (-1.0, 3.0)])
+def test_a_shift_moves_the_slice_before_it_is_turned(rng, shift):
+    image = rng.normal(size=(20, 20)).astype(np.float32)
+    splines = spline_coefficients(image)
+    moved = np.roll(image, [int(n) for n in shift], axis=(0, 1))
+    inner = np.s_[5:15, 5:15]
+    for draw in (Draw(), Draw(90.0, True), Draw(180.0)):
+        wanted = quarter_turns_and_flip(moved, draw)
+        for found in (
+            rotate_and_flip(image, splines, draw, shift=shift),
+            quarter_turns_and_flip(image, draw, shift=shift),
+        ):
+            np.testing.assert_allclose(found[inner], wanted[inner], atol=1e-4)

@@ -4,10 +4,11 @@ import keras
 import numpy as np
 import pytest
 
-from guided_sr import GRDN, DegradationCallback, IBPCallback, degrade
+from guided_sr import GRDN, DegradationCallback, IBPCallback, degrade, upsample
 from guided_sr.errors import DataError
+from guided_sr.metrics import consistency
 from guided_sr.physics.back_projection import BackProjection
-from guided_sr.training.callbacks import StopOnDivergence
+from guided_sr.training.callbacks import ResidualCallback, StopOnDivergence
 from guided_sr.training.subjects import subjects_of
 
 
@@ -55,7 +56,7 @@ def test_figures_with_and_without_back_projection_are_logged(small_head, tiny, g
         [pair], scale=(2.0, 2.0), stages=1, guided=guided, stage_blur="consistent"
     )
     callback = IBPCallback([pair], slices=2, back_projection=BackProjection("exact"))
-    callback.set_levels([subject.level_stack(subject.t2, 0)])
+    callback.set_levels([subject.level_stack(subject.t2, 1)])
     network = GRDN(**tiny, guided=guided)
     callback.set_model(network)
     logs = {}
@@ -71,3 +72,31 @@ def test_without_levels_nothing_is_logged(tiny):
     callback.set_model(keras.Sequential())
     callback.on_epoch_end(0, logs)
     assert logs == {}
+
+
+@pytest.mark.backend
+@pytest.mark.parametrize("guided", [True, False])
+def test_the_residual_is_that_of_the_image_under_way(small_head, tiny, guided):
+    """A network that adds nothing has the residual of cubic interpolation."""
+    low = degrade(small_head.t2, 2)
+    (subject,) = subjects_of(
+        [(low, small_head.t1)],
+        scale=(2.0, 2.0),
+        stages=1,
+        guided=guided,
+        stage_blur="consistent",
+    )
+    network = GRDN(**tiny, guided=guided)
+    network.get_layer("reconstruction").residual.set_weights(
+        [np.zeros((3, 3, 8, 1)), np.zeros(1)]
+    )
+    callback, logs = ResidualCallback(slices=9), {}
+    callback.set_stage(subject, subject.t2, 1)
+    callback.set_model(network)
+    callback.on_epoch_end(0, logs)
+    cubic = upsample(subject.t2, (48, 48))
+    operator = subject.plan.observation(1)
+    wanted = np.mean(
+        [consistency(x, y, operator) for x, y in zip(cubic, subject.t2, strict=True)]
+    )
+    assert logs["residual"] == pytest.approx(wanted, rel=1e-3)

@@ -8,7 +8,13 @@ from guided_sr import degrade
 from guided_sr.errors import DataError, UsageError
 from guided_sr.physics.cascade_plan import CascadePlan
 from guided_sr.physics.operators import SeparableOperator
-from guided_sr.training.augmentation import NONE, UNSUPERVISED, Augmentation
+from guided_sr.training.augmentation import (
+    NONE,
+    SUPERVISED,
+    UNSUPERVISED,
+    Augmentation,
+    Draw,
+)
 from guided_sr.training.patches import (
     LevelStack,
     PatchDataset,
@@ -207,3 +213,65 @@ def test_validation_inputs_are_those_of_training_without_augmentation(level):
         numpy["t2"], low_pass(level.target[:2].astype(float), level), atol=1e-5
     )
     np.testing.assert_array_equal(numpy["t1"], level.guide[:2])
+
+
+@pytest.fixture
+def known(small_head):
+    """Slices whose truth is known: source 24 x 24, target and guide 48 x 48."""
+    plan = CascadePlan.create(LOW, scale=2, stages=1)
+    low = degrade(small_head.t2, 2) / 1000
+    return LevelStack(
+        small_head.t2 / 1000, small_head.t1 / 1000, plan, 1, source=low.astype("f4")
+    )
+
+
+@pytest.mark.backend
+def test_with_a_truth_the_input_is_interpolated_from_the_source(known):
+    data = dataset([known], augmentation=NONE, patch=48, batch_size=1)
+    inputs, target = data[0]
+    (index,) = [
+        k
+        for k, truth in enumerate(known.target)
+        if np.array_equal(truth, target[0, ..., 0])
+    ]
+    wanted = SeparableOperator.interpolation(LOW, (48, 48))(known.source[index])
+    np.testing.assert_allclose(inputs["t2"][0, ..., 0], wanted, atol=1e-5)
+    np.testing.assert_array_equal(inputs["t1"][0, ..., 0], known.guide[index])
+
+
+def test_turned_slices_of_a_known_truth_stay_aligned(known):
+    data = dataset([known], augmentation=SUPERVISED, batch_size=32)
+    inputs, target = data[0]
+    aligned = np.abs(inputs["t2"] - target).mean()
+    turned = np.abs(np.rot90(inputs["t2"], 1, axes=(1, 2)) - target).mean()
+    assert aligned < 0.5 * turned
+
+
+def test_jitter_moves_the_guide_and_nothing_else(level):
+    plain = dataset([level], augmentation=NONE)
+    jittered = dataset([level], augmentation=NONE, guide_jitter_mm=3.0)
+    assert not np.array_equal(plain[0][0]["t1"], jittered[0][0]["t1"])
+    twin = LevelStack(level.target, level.target.copy(), level.plan, 0)
+    inputs, target = dataset([twin], augmentation=NONE, guide_jitter_mm=3.0)[0]
+    assert not np.array_equal(inputs["t1"], target)
+    inputs, target = dataset([twin], augmentation=NONE, guide_jitter_mm=1e-9)[0]
+    np.testing.assert_allclose(inputs["t1"], target, atol=1e-5)
+
+
+def test_jitter_across_slices_takes_a_neighbour(level):
+    guide = np.stack([np.full(LOW, k, np.float32) for k in range(3)])
+    flat = LevelStack(level.target, guide, level.plan, 0, spacing_mm=(2.0, 1.0, 1.0))
+    seen = set()
+    for index in range(12):
+        inputs, _ = dataset([flat], guide_jitter_mm=3.0)[index]
+        seen |= set(np.round(inputs["t1"]).ravel().astype(int).tolist())
+    assert seen == {0, 1, 2}
+    near = LevelStack(level.target, guide, level.plan, 0, spacing_mm=(9.0, 1.0, 1.0))
+    images, _ = near.augmented(1, Draw(), np.array([3.0, 0.0, 0.0]))
+    assert np.unique(images[1]).tolist() == [1.0]
+
+
+def test_jitter_is_a_function_of_seed_epoch_and_index(level):
+    one, two = (dataset([level], guide_jitter_mm=2.0) for _ in range(2))
+    one[0]
+    same(one[5], two[5])

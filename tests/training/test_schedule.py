@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from guided_sr.training.schedule import CosineSchedule, PlateauSchedule
+from guided_sr.training.schedule import CosineSchedule, PlateauSchedule, Stopwatch
 
 
 def attached(schedule, rate=1e-3):
@@ -99,3 +99,31 @@ def test_a_cosine_of_one_epoch_is_the_initial_rate():
     model = attached(schedule)
     schedule.on_epoch_begin(0)
     assert model.optimizer.learning_rate == 0.01
+
+
+def test_another_figure_can_be_watched_with_a_margin():
+    schedule = PlateauSchedule(monitor="residual", patience=2, margin=0.1)
+    model = attached(schedule)
+    for epoch, residual in enumerate([1.0, 0.95, 0.92]):
+        schedule.on_epoch_end(epoch, {"loss": 1.0 / (epoch + 1), "residual": residual})
+    assert model.optimizer.learning_rate == pytest.approx(1e-4)
+
+
+def test_the_stopwatch_logs_seconds_and_goes_on_after_a_kill():
+    watch, logs = Stopwatch(), {}
+    attached(watch)
+    watch.restore({"seconds": 100.0})
+    watch.on_train_begin()
+    watch.on_epoch_end(0, logs)
+    assert 100.0 <= logs["seconds"] < 110.0
+    assert watch.state()["seconds"] >= logs["seconds"] - 0.01
+
+
+def test_the_stopwatch_stops_when_the_time_is_over():
+    for before, stopped in ((9.0, False), (10.0, True)):
+        watch = Stopwatch(limit=9.5)
+        model = attached(watch)
+        watch.restore({"seconds": before})
+        watch.on_train_begin()
+        watch.on_epoch_end(0, {})
+        assert model.stop_training is stopped

@@ -6,7 +6,7 @@ import pytest
 from guided_sr import GRDN, degrade, upsample
 from guided_sr.errors import DataError, UsageError
 from guided_sr.physics.back_projection import BackProjection, back_project
-from guided_sr.training.subjects import subjects_of
+from guided_sr.training.subjects import subjects_of, supervised_subjects_of
 
 
 def prepare(pairs, **options):
@@ -27,7 +27,7 @@ def pair(small_head):
 
 def test_the_observed_t2_is_the_first_level_untouched(pair):
     (subject,) = prepare([pair])
-    assert subject.level_stack(subject.t2, 0).target is subject.t2
+    assert subject.level_stack(subject.t2, 1).target is subject.t2
     assert subject.plan.shape == pair[0].shape[1:]
     assert subject.plan.target_shape == pair[1].shape[1:]
     slope, offset = np.polyfit(pair[0].ravel(), subject.t2.ravel(), 1)
@@ -38,7 +38,7 @@ def test_the_observed_t2_is_the_first_level_untouched(pair):
 @pytest.mark.backend
 def test_the_guide_is_blurred_to_the_level_and_the_target_is_not(pair):
     (subject,) = prepare([pair])
-    level = subject.level_stack(subject.t2, 0)
+    level = subject.level_stack(subject.t2, 1)
     assert level.target is subject.t2
     wanted = subject.plan.guide(0)(subject.t1.astype(float))
     np.testing.assert_allclose(level.guide, wanted, atol=1e-5)
@@ -72,7 +72,7 @@ def test_a_t2_alone_is_enough_without_guide(pair):
     for given in (pair[0], (pair[0], None), pair):
         (subject,) = prepare([given], guided=False)
         assert subject.t1 is None
-        assert subject.level_stack(subject.t2, 0).guide is None
+        assert subject.level_stack(subject.t2, 1).guide is None
 
 
 def test_no_pairs_and_missing_guides_are_refused(pair):
@@ -87,3 +87,44 @@ def test_a_pair_without_content_is_named(pair):
     speck[:, 0, 0] = (1.0, 2.0, 3.0)
     with pytest.raises(DataError, match="training pair 2 holds"):
         prepare([pair, (speck, pair[1])])
+
+
+@pytest.mark.backend
+def test_a_supervised_subject_is_trained_on_its_truth(small_head):
+    (subject,) = supervised_subjects_of(
+        [(small_head.t2, small_head.t1)],
+        scale=(2.0, 2.0),
+        stages=2,
+        guided=True,
+        stage_blur="consistent",
+    )
+    (observed,) = prepare([(degrade(small_head.t2, 2), small_head.t1)])
+    np.testing.assert_allclose(subject.t2, observed.t2, atol=1e-6)
+    last = subject.level_stack(subject.t2, 2)
+    assert last.level == 2
+    np.testing.assert_allclose(last.target, subject.truth, atol=1e-6)
+    np.testing.assert_allclose(last.guide, subject.t1, atol=1e-6)
+    first = subject.level_stack(subject.t2, 1)
+    assert first.source is subject.t2
+    wanted = subject.plan.guide(1)(subject.truth.astype(float))
+    np.testing.assert_allclose(first.target, wanted, atol=1e-5)
+
+
+def test_supervised_slices_are_cropped_to_a_multiple_of_the_scale(small_head):
+    (subject,) = supervised_subjects_of(
+        [(small_head.t2[:, :47], small_head.t1[:, :47])],
+        scale=(2.0, 2.0),
+        stages=1,
+        guided=True,
+        stage_blur="consistent",
+    )
+    assert subject.truth.shape[1:] == (46, 48)
+    assert subject.t2.shape[1:] == (23, 24)
+
+
+@pytest.mark.filterwarnings("ignore:the T1:guided_sr.errors.GuidedSRWarning")
+def test_spacing_comes_from_the_affine(nifti_pair):
+    (subject,) = prepare([(nifti_pair.t2, nifti_pair.t1)])
+    assert subject.spacing_mm == pytest.approx((4.0, 0.5, 0.5))
+    level = subject.level_stack(subject.t2, 1)
+    assert level.spacing_mm == pytest.approx((4.0, 1.0, 1.0))

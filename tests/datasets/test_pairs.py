@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from guided_sr.cli.pairs import find_pairs, pairs_from_folders, pairs_from_table
+from guided_sr.datasets.pairs import find_pairs, pairs_from_folders, pairs_from_table
 from guided_sr.errors import (
     DataError,
     GuidedSRWarning,

@@ -1,0 +1,154 @@
+"""``guided-sr train internal``: learn from the very scan to be super-resolved."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import time
+from typing import TYPE_CHECKING, Any
+
+from guided_sr.cli.console import Console
+from guided_sr.cli.options import (
+    add_compute,
+    add_model,
+    add_quiet,
+    new_parser,
+    seconds,
+)
+from guided_sr.cli.train_options import add_network, add_training
+
+if TYPE_CHECKING:
+    from guided_sr.cli.train_setup import Setup
+    from guided_sr.model import GuidedSRModel
+
+_STAGES = 3
+_SECONDS = 900.0
+_DEFAULTS = {
+    "max_steps": "1000; 200 with --init",
+    "steps_per_epoch": "50",
+    "batch_size": "16",
+    "patch_size": "48",
+    "learning_rate": "0.001; 0.0001 with --init",
+}
+
+
+def add_parser(parts: Any, common: argparse.ArgumentParser) -> None:
+    """Add the command."""
+    parser = new_parser(
+        parts,
+        "internal",
+        common,
+        brief="learn from the one scan that is to be super-resolved",
+        description="Learn from a low-resolution T2 and its T1 alone; what is learnt"
+        " is good for this scan only. With --init, a model trained on other people is"
+        " refined on it. A stage ends when the residual, how far the result is from"
+        " explaining the T2, stands still, or when its steps or its share of the time"
+        " are over. Running the same command again after it was interrupted goes on"
+        " from the last checkpoint.",
+        example="guided-sr train internal -i T2.nii.gz -g T1.nii.gz -o my_model"
+        " --scale 4",
+    )
+    files = parser.add_argument_group("files")
+    files.add_argument(
+        "-i",
+        "--t2",
+        required=True,
+        metavar="T2",
+        help="low-resolution T2: .nii, .nii.gz or .mgz",
+    )
+    files.add_argument(
+        "-g", "--t1", "--guide", metavar="T1", help="the same person's T1, on any grid"
+    )
+    add_model(files)
+    add_network(parser, stages=_STAGES, pairs=False)
+    group = add_training(parser, _DEFAULTS)
+    group.add_argument(
+        "--max-seconds",
+        type=seconds,
+        default=_SECONDS,
+        metavar="S",
+        help=f"most seconds, shared by the stages (default: {_SECONDS:g})",
+    )
+    add_compute(parser)
+    add_quiet(parser)
+    parser.set_defaults(execute=execute)
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Check everything, train, save.
+
+    Raises:
+        GuidedSRError: The first fault found; those of images, options and output
+            before a framework is loaded.
+    """
+    begun = time.perf_counter()
+    from guided_sr.cli.pair import read_pair
+    from guided_sr.cli.train_session import train
+    from guided_sr.cli.train_setup import Place, Setup
+
+    console = Console(quiet=args.quiet)
+    asked = False if args.no_guide else None if args.t1 is None else True
+    setup = Setup.of(args, stages=_STAGES, guided=asked)
+    _refuse_missing_guide(setup, args)
+    place = Place.of(args)
+    pair = read_pair(args.t2, args.t1, scale=setup.scale, guided=setup.guided)
+    stack = pair.inputs.t2
+    plan = setup.plan((stack.shape[1], stack.shape[2]), pair.inputs.target_shape)
+    console.facts(
+        "plan",
+        [
+            ("T2", f"{pair.t2.path}, {len(stack)} slices"),
+            *([("T1", str(pair.t1.path))] if pair.t1 else []),
+            *setup.facts(plan),
+            ("device", f"{args.device}, precision {args.precision}"),
+            *place.facts(),
+        ],
+    )
+
+    def learn(precision: str) -> tuple[GuidedSRModel, dict[str, Any]]:
+        from guided_sr.cli.training_log import InternalReporter
+        from guided_sr.model import fitting
+
+        start = fitting.INTERNAL if setup.start is None else fitting.REFINEMENT
+        options = fitting.training_options(setup.training, start)
+        console.note(
+            f"{setup.stages} stages of at most {options.max_steps} steps,"
+            f" {args.max_seconds:g} s in all"
+        )
+        model = setup.model(precision)
+        histories = model.fit_internal(
+            pair.t2,
+            pair.guide,
+            setup.scale,
+            setup.stages,
+            max_seconds=args.max_seconds,
+            callbacks=[InternalReporter(console, place.checkpoints, setup.stages)],
+            **setup.fitting(place),
+        )
+        took = [
+            {
+                "steps": len(one.epoch) * options.steps_in_epoch,
+                "residual": (one.history.get("residual") or [None])[-1],
+            }
+            for one in histories
+        ]
+        spent = time.perf_counter() - begun
+        return model, setup.record("internal", [pair], spent, stages_took=took)
+
+    files = ["-i", args.t2]
+    if setup.guided:
+        files += ["-g", args.t1]
+    return train(
+        args, console, place, learn, begun=begun, files=[shlex.join(map(str, files))]
+    )
+
+
+def _refuse_missing_guide(setup: Setup, args: argparse.Namespace) -> None:
+    from guided_sr.errors import UsageError
+
+    if setup.guided and args.t1 is None:
+        way_out = "" if setup.start is not None else ", or leave it out by --no-guide"
+        raise UsageError(
+            "the network takes a T1, but there is none",
+            mend=f"give it with -g{way_out}",
+        )

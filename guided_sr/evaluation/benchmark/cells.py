@@ -1,0 +1,193 @@
+"""The methods of the comparison, and the cells of its tables."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from guided_sr.evaluation.benchmark.config import BenchmarkConfig
+
+FORMAT = 1
+"""Raised when what a cell means changes, so that it is run again."""
+
+Kind = Literal["classical", "supervised", "external", "internal", "refined"]
+
+
+@dataclass(frozen=True)
+class Method:
+    """A system of the comparison.
+
+    Attributes:
+        kind: How it learns, if it does.
+        backbone: Registered network.
+        guided: Whether it sees the T1.
+        loss: Its own loss, where it has one.
+    """
+
+    kind: Kind
+    backbone: str = "grdn"
+    guided: bool = False
+    loss: str | None = None
+
+
+METHODS: dict[str, Method] = {
+    "cubic": Method("classical"),
+    "guided_filter": Method("classical", guided=True),
+    "guided_filter_20": Method("classical", guided=True),
+    "guided_back_projection": Method("classical", guided=True),
+    "nlm_t1": Method("classical", guided=True),
+    "srcnn": Method("supervised", "srcnn"),
+    "dcsrn": Method("supervised", "dcsrn"),
+    "mdcsrn_gan": Method("supervised", "mdcsrn_gan", loss="l1_wgan"),
+    "recnn": Method("supervised", "recnn", guided=True),
+    "proposed_supervised": Method("supervised", guided=True),
+    "zssr": Method("internal", "zssr"),
+    "model_1": Method("external"),
+    "model_2": Method("internal", guided=True),
+    "proposed": Method("external", guided=True),
+    "refined": Method("refined", guided=True),
+}
+"""Every system by name, cubic interpolation first."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training (if any) and one test of a method on one fold.
+
+    Attributes:
+        method: Name out of `METHODS`.
+        scale: In-plane factor.
+        stages: Stages of the cascade.
+        loss: Loss of the training.
+        shift_mm: Shift of the guide, with random sign on all three axes.
+        jitter_mm: ``guide_jitter_mm`` of the training; a training with it sees
+            guides that are not shifted otherwise.
+        fold: Number of the fold that is tested.
+        seed: Seed of the training.
+    """
+
+    method: str
+    scale: float
+    stages: int
+    loss: str
+    shift_mm: float
+    jitter_mm: float
+    fold: int
+    seed: int
+
+    @property
+    def how(self) -> Method:
+        """The method."""
+        return METHODS[self.method]
+
+    @property
+    def trained_shift_mm(self) -> float:
+        """Shift of the guides that are trained on."""
+        return 0.0 if self.jitter_mm else self.shift_mm
+
+    def training(self) -> Cell:
+        """The cell whose training this one uses: itself, but for the test's shift.
+
+        That of a refinement is the external training it starts from.
+        """
+        method = "proposed" if self.how.kind == "refined" else self.method
+        return replace(self, method=method, shift_mm=self.trained_shift_mm)
+
+    def steps(self, config: BenchmarkConfig) -> int:
+        """Steps of one training of the cell."""
+        kind = self.how.kind
+        if kind == "classical":
+            return 0
+        if kind == "refined":
+            return config.budget.refinement_steps
+        return config.budget.steps
+
+    def trainings(self, config: BenchmarkConfig, subjects: int) -> int:
+        """How often the cell trains: once, or for each subject or slice tested."""
+        if self.how.kind == "internal":
+            return config.cells.internal_slices * subjects
+        if self.how.kind == "refined":
+            return subjects
+        return int(self.how.kind != "classical")
+
+    def facts(self) -> dict[str, Any]:
+        """The cell as plain data."""
+        return asdict(self)
+
+    def key(self, config: BenchmarkConfig, data: Mapping[str, Any]) -> str:
+        """Digest of all that determines the cell.
+
+        Args:
+            config: The benchmark.
+            data: Digests of the files of the subjects that take part.
+        """
+        kind = self.how.kind
+        budget = config.budget.model_dump(mode="json")
+        if kind != "refined":
+            del budget["refinement_steps"]
+        facts: dict[str, Any] = {
+            "format": FORMAT,
+            "cell": self.facts(),
+            "slices": config.cells.slices,
+            "data": dict(data),
+        }
+        if kind == "internal":
+            facts["internal_slices"] = config.cells.internal_slices
+        if kind != "classical":
+            facts["budget"] = budget
+            facts["options"] = config.network(self.method)
+            facts["extra"] = config.data.model_dump(
+                include={"extra_in_plane_mm", "extra_weight"}
+            )
+        text = json.dumps(facts, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def cells_of(config: BenchmarkConfig, folds: int) -> list[Cell]:
+    """All cells of Tables I to V, each once, the shortest way to the answer first.
+
+    Args:
+        config: The benchmark.
+        folds: Number of folds.
+    """
+    cells = config.cells
+    largest, scale = max(cells.stages), max(cells.scales)
+    found: list[Cell] = []
+
+    def add(method: str, s: float, r: int, loss: str, mm: float, jitter: float) -> None:
+        how = METHODS[method]
+        seeds = cells.seeds[:1] if how.kind == "classical" else cells.seeds
+        if how.kind in ("classical", "supervised"):
+            r = 1
+        for seed in seeds:
+            for fold in range(folds):
+                cell = Cell(method, s, r, how.loss or loss, mm, jitter, fold, seed)
+                if cell not in found:
+                    found.append(cell)
+
+    loss = cells.losses[0]
+    known = [m for m in METHODS if m in cells.methods]
+    external = [m for m in known if METHODS[m].kind == "external"]
+    for kinds in (("classical",), ("external",), ("internal",), ("supervised",)):
+        for s in cells.scales:
+            for method in known:
+                if METHODS[method].kind in kinds:
+                    add(method, s, largest, loss, 0.0, 0.0)
+    if "proposed" in external:
+        for r in cells.stages:
+            add("proposed", scale, r, loss, 0.0, 0.0)
+        for other in cells.losses:
+            add("proposed", scale, largest, other, 0.0, 0.0)
+        for mm in cells.shifts_mm:
+            add("proposed", scale, largest, loss, mm, 0.0)
+        for jitter in cells.jitters_mm:
+            for mm in cells.shifts_mm:
+                add("proposed", scale, largest, loss, mm, jitter)
+    if "refined" in known:
+        for s in cells.scales:
+            add("refined", s, largest, loss, 0.0, 0.0)
+    return found

@@ -1,0 +1,118 @@
+"""What the three ways of learning have in common, and what each adds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from guided_sr.errors import UsageError
+from guided_sr.training.augmentation import SUPERVISED
+from guided_sr.training.callbacks import ResidualCallback
+from guided_sr.training.options import TrainingOptions
+from guided_sr.training.schedule import PlateauSchedule
+
+EXTERNAL: dict[str, Any] = {}
+SUPERVISED_DEFAULTS: dict[str, Any] = {"patch_size": 64, "augmentation": SUPERVISED}
+INTERNAL: dict[str, Any] = {
+    "max_steps": 1000,
+    "steps_per_epoch": 50,
+    "batch_size": 16,
+}
+REFINEMENT: dict[str, Any] = {**INTERNAL, "max_steps": 200, "learning_rate": 1e-4}
+
+
+def training_options(
+    given: Mapping[str, Any], defaults: Mapping[str, Any]
+) -> TrainingOptions:
+    """Options of a training, checked.
+
+    Raises:
+        UsageError: If one is unknown or out of range.
+    """
+    try:
+        return TrainingOptions(**{**defaults, **given})
+    except TypeError as error:
+        known = ", ".join(TrainingOptions.__dataclass_fields__)
+        raise UsageError(str(error), mend=f"known are {known}") from error
+
+
+@dataclass(frozen=True)
+class Start:
+    """Networks to start from, and what they were trained for.
+
+    Attributes:
+        networks: One a stage.
+        scale: Factor of rows and columns.
+    """
+
+    networks: Sequence[keras.Model]
+    scale: tuple[float, float]
+
+    def check(
+        self, build: Callable[[], keras.Model], scale: Any, stages: int | None
+    ) -> None:
+        """Refuse networks that cannot be the start of this training.
+
+        Raises:
+            UsageError: If the network, the scale or the number of stages differs.
+        """
+        wanted = [weight.shape for weight in build().weights]
+        if any([w.shape for w in n.weights] != wanted for n in self.networks):
+            raise UsageError(
+                "the model to start from has another network",
+                mend="make this one with its backbone, guide and options, or by"
+                " from_preset",
+            )
+        if stages not in (None, len(self.networks)):
+            raise UsageError(
+                f"the model to start from has {len(self.networks)} stages,"
+                f" not {stages}",
+                mend="leave stages out",
+            )
+        if scale is not None and tuple(scale) != tuple(self.scale):
+            raise UsageError(
+                f"the model to start from was trained for scale {self.scale}, not"
+                f" {scale}",
+                mend="leave scale out",
+            )
+
+
+class InternalProgress(keras.callbacks.Callback):
+    """Print what each stage of an internal learning took."""
+
+    def __init__(self, stages: int) -> None:
+        super().__init__()
+        self.stages = stages
+        self.stage = 0
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Count the stage."""
+        self.stage += 1
+        self.last: dict[str, Any] = {}
+        self.epochs = 0
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Keep the figures."""
+        self.epochs, self.last = epoch + 1, dict(logs or {})
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Print the line."""
+        steps = self.epochs * int(self.params["steps"])
+        print(
+            f"stage {self.stage} of {self.stages}: {steps} steps,"
+            f" residual {self.last.get('residual', float('nan')):.4g}"
+        )
+
+
+def residual_plateau() -> PlateauSchedule:
+    """Divide the rate by 10 when the residual stands still, twice, then stop."""
+    return PlateauSchedule(monitor="residual", patience=3, margin=0.01, minimum=1e-5)
+
+
+def internal_callbacks(stages: int, *, verbose: int | str) -> list[Any]:
+    """Watch the residual, and print if asked to."""
+    watch: list[Any] = [ResidualCallback()]
+    return [*watch, InternalProgress(stages)] if verbose else watch

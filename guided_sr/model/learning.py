@@ -1,0 +1,321 @@
+"""The learning half of `GuidedSRModel`: external, supervised, internal."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from guided_sr.errors import UnknownScaleError, UsageError
+from guided_sr.model import fitting, preset
+from guided_sr.networks.registry import build_backbone, takes_guide
+from guided_sr.physics.back_projection import BackProjection, Method
+from guided_sr.physics.cascade_plan import StageBlur, scale_per_axis
+from guided_sr.presets import list_presets
+from guided_sr.runtime import resolve_precision
+from guided_sr.training.options import TrainingOptions
+from guided_sr.training.stages import CascadeTrainer
+from guided_sr.training.subjects import Subject, subjects_of, supervised_subjects_of
+
+Histories = list[keras.callbacks.History]
+
+
+class LearningModel:
+    """The networks of a cascade, and how they learn; see `GuidedSRModel`."""
+
+    def __init__(
+        self,
+        backbone: str | keras.Model = "grdn",
+        *,
+        guided: bool | None = None,
+        back_projection: Method | BackProjection = "ibp",
+        stage_blur: StageBlur = "consistent",
+        precision: str = "auto",
+        **options: Any,
+    ) -> None:
+        self.backbone = backbone
+        self.options = options
+        self.guided = takes_guide(backbone) if guided is None else guided
+        self.back_projection = BackProjection.of(back_projection)
+        self.stage_blur = stage_blur
+        self.dtype = resolve_precision(precision)
+        self.networks: list[keras.Model] = []
+        self.scale: tuple[float, float] | None = None
+        self.metadata: dict[str, Any] = {}
+        self.name: str | None = None
+        self.weights: dict[str, str] = {}
+        self.build()
+
+    def build(self) -> keras.Model:
+        """A fresh network for one stage."""
+        return build_backbone(
+            self.backbone, guided=self.guided, dtype=self.dtype, options=self.options
+        )
+
+    @property
+    def stages(self) -> int:
+        """Number of trained stages; 0 before any training."""
+        return len(self.networks)
+
+    def fit_external(
+        self,
+        pairs: Sequence[Any],
+        scale: float | Sequence[float],
+        stages: int = 3,
+        *,
+        init: str | os.PathLike[str] | LearningModel | None = None,
+        weights: Sequence[float] | None = None,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        checkpoint_dir: str | os.PathLike[str] | None = None,
+        verbose: int | str = "auto",
+        **training: Any,
+    ) -> Histories:
+        """Learn from the low-resolution T2 images of other subjects (eq. 4).
+
+        The observed T2 is the target; its own degradation, made on the device, is
+        the input. No high-resolution T2 is needed anywhere.
+
+        Args:
+            pairs: ``(t2, t1)`` pairs: arrays ``(h, w)`` or ``(n, h, w)`` with the T1
+                on the target grid, or nibabel images or paths on any grids. For a
+                model without guide, T2 images alone.
+            scale: Factor to learn, of both in-plane axes or one for each.
+            stages: Number r of stages (3 in the paper).
+            init: Preset, folder or trained model whose weights are the start.
+            weights: How often a slice of each pair is drawn, against the others';
+                equal by default.
+            callbacks: Keras callbacks, `DegradationCallback` and `IBPCallback`
+                among them, run in every stage.
+            checkpoint_dir: Folder from which a killed training goes on exactly, and
+                into which it is saved at each epoch's end.
+            verbose: As in `keras.Model.fit`.
+            **training: Fields of `TrainingOptions`: ``loss``, ``max_steps``,
+                ``schedule``, ``learning_rate``, ``batch_size``, ``patch_size``,
+                ``steps_per_epoch``, ``augmentation``, ``guide_jitter_mm``,
+                ``warm_start``, ``seed``.
+
+        Returns:
+            One Keras `History` a stage; that of a stage taken from a checkpoint
+            comes from its log.
+
+        Raises:
+            UsageError: If an option is unknown or out of range.
+            DataError: If data are unusable, slices too small or the loss diverges.
+        """
+        options = fitting.training_options(training, fitting.EXTERNAL)
+        factors = scale_per_axis(scale)
+        start = self._start(init, factors, stages)
+        subjects = subjects_of(
+            pairs, **self._learning(factors, stages), weights=weights
+        )
+        return self._fit(
+            subjects,
+            options,
+            start,
+            callbacks=callbacks,
+            checkpoint_dir=checkpoint_dir,
+            verbose=verbose,
+        )
+
+    def fit_supervised(
+        self,
+        pairs: Sequence[Any],
+        scale: float | Sequence[float],
+        stages: int = 1,
+        *,
+        init: str | os.PathLike[str] | LearningModel | None = None,
+        weights: Sequence[float] | None = None,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        checkpoint_dir: str | os.PathLike[str] | None = None,
+        verbose: int | str = "auto",
+        **training: Any,
+    ) -> Histories:
+        """Learn from high-resolution T2 images, where there are any (eqs. 1-2).
+
+        The T2 is the target; what the network sees is degraded from it by the
+        scale. In a cascade each stage learns to lead the estimates of the one before
+        to the truth at its own level.
+
+        Args:
+            pairs: As in `fit_external`, but with high-resolution T2 images, and T1s
+                on their grid.
+            scale: Factor to learn, of both in-plane axes or one for each.
+            stages: Number of stages; the paper's supervised networks have one.
+            init: Preset, folder or trained model whose weights are the start.
+            weights: As in `fit_external`.
+            callbacks: As in `fit_external`.
+            checkpoint_dir: As in `fit_external`.
+            verbose: As in `keras.Model.fit`.
+            **training: As in `fit_external`; patches of 64 pixels, flips and quarter
+                turns are the default, as in the paper.
+
+        Returns:
+            One Keras `History` a stage.
+
+        Raises:
+            UsageError: If an option is unknown or out of range.
+            DataError: If data are unusable, slices too small or the loss diverges.
+        """
+        options = fitting.training_options(training, fitting.SUPERVISED_DEFAULTS)
+        factors = scale_per_axis(scale)
+        start = self._start(init, factors, stages)
+        subjects = supervised_subjects_of(
+            pairs, **self._learning(factors, stages), weights=weights
+        )
+        return self._fit(
+            subjects,
+            options,
+            start,
+            callbacks=callbacks,
+            checkpoint_dir=checkpoint_dir,
+            verbose=verbose,
+        )
+
+    def fit_internal(
+        self,
+        t2: Any,
+        t1: Any = None,
+        scale: float | Sequence[float] | None = None,
+        stages: int | None = None,
+        *,
+        init: str | os.PathLike[str] | LearningModel | None = None,
+        max_seconds: float | None = 900.0,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        checkpoint_dir: str | os.PathLike[str] | None = None,
+        verbose: int | str = "auto",
+        **training: Any,
+    ) -> Histories:
+        """Learn from the very image that is to be super-resolved (eq. 3).
+
+        Without guide this is ZSSR's way (``GuidedSRModel("zssr")``), with guide the
+        paper's Model 2. With ``init`` it refines an externally trained model on one
+        subject, which the paper names as future work. What it learns is good for
+        this image alone.
+
+        The root mean square of ``Y - A X`` of the image under way is watched every
+        50 steps: when it stands still the learning rate is divided by 10, and after
+        the second time the stage ends.
+
+        Args:
+            t2: Observed T2, as in `predict_cascade`; the whole stack is learnt from.
+            t1: The same person's T1, as in `predict_cascade`.
+            scale: Factor to learn; that of ``init`` by default.
+            stages: Number of stages; that of ``init``, or 3, by default.
+            init: Preset, folder or trained model (this one, too) whose weights are
+                the start.
+            max_seconds: Most seconds in all, shared by the stages; `None` for no
+                bound.
+            callbacks: As in `fit_external`.
+            checkpoint_dir: As in `fit_external`.
+            verbose: As in `keras.Model.fit`; bounds and what each stage took are
+                printed unless it is 0.
+            **training: As in `fit_external`; at most 1000 steps a stage by default,
+                200 at a tenth of the rate with ``init``. ``schedule="cosine"`` spends
+                all of ``max_steps``.
+
+        Returns:
+            One Keras `History` a stage, with the figure ``residual``.
+
+        Raises:
+            UsageError: If an option is unknown or out of range, or ``init`` is of
+                another network.
+            DataError: If data are unusable, slices too small or the loss diverges.
+        """
+        defaults = fitting.INTERNAL if init is None else fitting.REFINEMENT
+        options = fitting.training_options(training, defaults)
+        factors = None if scale is None else scale_per_axis(scale)
+        start = self._start(init, factors, stages)
+        if start is not None:
+            factors, stages = start.scale, len(start.networks)
+        if factors is None:
+            raise UsageError("there is no scale to learn", mend="give scale=, or init=")
+        stages = 3 if stages is None else stages
+        subjects = subjects_of([(t2, t1)], **self._learning(factors, stages))
+        if verbose:
+            bound = "" if max_seconds is None else f", {max_seconds:g} s in all"
+            print(f"{stages} stages of at most {options.max_steps} steps{bound}")
+        plateau = options.schedule == "plateau"
+        return self._fit(
+            subjects,
+            options,
+            start,
+            schedule=fitting.residual_plateau if plateau else None,
+            seconds=max_seconds,
+            callbacks=[
+                *fitting.internal_callbacks(stages, verbose=verbose),
+                *callbacks,
+            ],
+            checkpoint_dir=checkpoint_dir,
+            verbose=verbose,
+        )
+
+    def _learning(self, scale: tuple[float, float], stages: int) -> dict[str, Any]:
+        return {
+            "scale": scale,
+            "stages": stages,
+            "guided": self.guided,
+            "stage_blur": self.stage_blur,
+        }
+
+    def _start(
+        self,
+        init: str | os.PathLike[str] | LearningModel | None,
+        scale: tuple[float, float] | None,
+        stages: int | None,
+    ) -> fitting.Start | None:
+        if init is None:
+            return None
+        model = init
+        if not isinstance(model, LearningModel):
+            precision = self.dtype.removeprefix("mixed_")
+            model = preset.load(type(self), model, precision=precision)
+        start = fitting.Start(list(model.networks), model.known_scale())
+        start.check(self.build, scale, stages)
+        return start
+
+    def _fit(
+        self,
+        subjects: list[Subject],
+        options: TrainingOptions,
+        start: fitting.Start | None,
+        **how: Any,
+    ) -> Histories:
+        trainer = CascadeTrainer(
+            self.build,
+            subjects,
+            back_projection=self.back_projection,
+            options=options,
+            initial=None if start is None else start.networks,
+            **how,
+        )
+        self.networks, histories = trainer.run()
+        self.scale = subjects[0].plan.scale
+        self.name, self.weights, self.metadata = None, {}, {}
+        return histories
+
+    def known_scale(
+        self, scale: float | Sequence[float] | None = None
+    ) -> tuple[float, float]:
+        """The scale the model was trained for, if it is the one asked for.
+
+        Raises:
+            UnknownScaleError: If it is another one.
+            UsageError: If the model was not trained at all.
+        """
+        if self.scale is None:
+            raise UsageError(
+                "the model has no weights yet",
+                mend="call fit_external, or GuidedSRModel.from_preset",
+            )
+        asked = self.scale if scale is None else scale_per_axis(scale)
+        if not np.allclose(asked, self.scale, rtol=1e-3):
+            known = " x ".join(f"{factor:g}" for factor in dict.fromkeys(self.scale))
+            raise UnknownScaleError(
+                f"the model was not trained for scale {scale}; it knows {known}",
+                mend=f"presets are {', '.join(list_presets())}; or train with"
+                " fit_external",
+            )
+        return self.scale

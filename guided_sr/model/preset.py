@@ -1,0 +1,115 @@
+"""A model out of a preset folder, and into one."""
+
+from __future__ import annotations
+
+import copy
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import keras
+
+from guided_sr._version import __version__
+from guided_sr.errors import UsageError
+from guided_sr.networks.preset_files import (
+    new_preset_folder,
+    write_description,
+    write_networks,
+)
+from guided_sr.networks.weights import load_weights
+from guided_sr.physics.back_projection import BackProjection
+from guided_sr.presets import PresetConfig, locate_preset, read_config, read_metadata
+from guided_sr.presets.schema import BackboneConfig, BackProjectionConfig
+from guided_sr.presets.store import weights_files
+
+if TYPE_CHECKING:
+    from guided_sr.model.learning import LearningModel
+    from guided_sr.model.super_resolution import GuidedSRModel
+
+Model = TypeVar("Model", bound="LearningModel")
+
+
+def load(
+    kind: type[Model],
+    name_or_dir: str | os.PathLike[str],
+    *,
+    precision: str,
+    backbone: keras.Model | None = None,
+) -> Model:
+    """What `GuidedSRModel.from_preset` does."""
+    folder = locate_preset(name_or_dir)
+    config = read_config(folder)
+    files = weights_files(folder, config)
+    network: str | keras.Model = config.backbone.name
+    if network == "custom":
+        if backbone is None:
+            raise UsageError(
+                "the preset was saved from a network of its author's own",
+                path=folder,
+                mend="pass that network as backbone=",
+            )
+        network = backbone
+    model = kind(
+        network,
+        guided=config.guided,
+        back_projection=BackProjection(**config.back_projection.model_dump()),
+        stage_blur=config.stage_blur,
+        precision=precision,
+        **config.backbone.options,
+    )
+    for path in files:
+        stage = model.build()
+        load_weights(stage, path)
+        model.networks.append(stage)
+    model.scale = config.scale
+    model.name = folder.name
+    model.weights = dict(config.weights)
+    model.metadata = read_metadata(folder)
+    return model
+
+
+def save(
+    model: GuidedSRModel,
+    directory: str | os.PathLike[str],
+    *,
+    scale: tuple[float, float],
+    metadata: dict[str, Any] | None,
+    force: bool,
+) -> Path:
+    """What `GuidedSRModel.save_preset` does."""
+    folder = new_preset_folder(directory, force=force)
+    digests = write_networks(model.networks, folder)
+    named = isinstance(model.backbone, str)
+    config = PresetConfig(
+        guided_sr_version=__version__,
+        backbone=BackboneConfig(
+            name=str(model.backbone) if named else "custom", options=model.options
+        ),
+        guided=model.guided,
+        scale=scale,
+        stages=model.stages,
+        stage_blur=model.stage_blur,
+        back_projection=BackProjectionConfig(**vars(model.back_projection)),
+        weights=digests,
+    )
+    details = {
+        **(metadata or {}),
+        "keras_version": keras.__version__,
+        "parameters": int(model.networks[0].count_params()),
+        "probe": _exact(model).probe(),
+    }
+    write_description(folder, config, details)
+    model.name, model.weights, model.metadata = folder.name, digests, details
+    return folder
+
+
+def _exact(model: GuidedSRModel) -> GuidedSRModel:
+    """The same model with float32 convolutions."""
+    if model.dtype == "float32" or not isinstance(model.backbone, str):
+        return model
+    twin = copy.copy(model)
+    twin.dtype, twin.networks = "float32", []
+    for network in model.networks:
+        twin.networks.append(twin.build())
+        twin.networks[-1].set_weights(network.get_weights())
+    return twin

@@ -1,0 +1,64 @@
+"""What the command line says of networks and defaults is what the package does."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import re
+
+import pytest
+
+from guided_sr import GuidedSRModel
+from guided_sr.cli.main import build_parser
+from guided_sr.cli.train_options import BACKBONES, TRAINING
+from guided_sr.model import fitting
+from guided_sr.networks.registry import backbone_names, takes_guide
+
+DEFAULTS = {
+    "external": fitting.EXTERNAL,
+    "supervised": fitting.SUPERVISED_DEFAULTS,
+    "internal": fitting.INTERNAL,
+}
+FIT = {part: getattr(GuidedSRModel, f"fit_{part}") for part in DEFAULTS}
+
+
+def actions(part: str) -> dict[str, argparse.Action]:
+    parser = build_parser()
+    for name in ("train", part):
+        (commands,) = [
+            action
+            for action in parser._actions
+            if isinstance(action, argparse._SubParsersAction)
+        ]
+        parser = commands.choices[name]
+    return {action.dest: action for action in parser._actions}
+
+
+def test_the_networks_and_their_guides_are_those_of_the_registry() -> None:
+    assert {name: takes_guide(name) for name in backbone_names()} == BACKBONES
+
+
+@pytest.mark.parametrize("part", DEFAULTS)
+def test_the_help_of_each_way_tells_its_own_defaults(part: str) -> None:
+    options = fitting.training_options({}, DEFAULTS[part])
+    refined = fitting.training_options({}, fitting.REFINEMENT)
+    for name in TRAINING:
+        action = actions(part)[name]
+        found = re.search(r"\(default: ([^;)]+)(?:; (\S+) with --init)?", action.help)
+        assert found
+        told = [type(getattr(options, name))(text) for text in found.groups() if text]
+        expected = [getattr(options, name)]
+        if part == "internal" and getattr(refined, name) != expected[0]:
+            expected.append(getattr(refined, name))
+        assert told == expected
+
+
+@pytest.mark.parametrize(("part", "stages"), [("external", 3), ("supervised", 1)])
+def test_the_number_of_stages_told_is_that_of_the_model(part: str, stages: int) -> None:
+    assert f"(default: {stages}," in str(actions(part)["stages"].help)
+    assert inspect.signature(FIT[part]).parameters["stages"].default == stages
+
+
+def test_the_time_of_an_internal_learning_is_bounded_as_in_the_model() -> None:
+    default = inspect.signature(FIT["internal"]).parameters["max_seconds"].default
+    assert actions("internal")["max_seconds"].default == default
