@@ -440,7 +440,7 @@ def test_internal_learning_tells_its_bounds_and_what_it_took(small_head, tiny, c
     pair = degrade(small_head.t2[1], 2), small_head.t1[1]
     model.fit_internal(*pair, 2, 1, max_seconds=60, **{**INTERNAL, "verbose": 2})
     text = capsys.readouterr().out
-    assert "1 stages of at most 4 steps, 60 s in all" in text
+    assert "1 stage of at most 4 steps, 60 s in all" in text
     assert "stage 1 of 1: 4 steps, residual 0.0" in text
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from guided_sr.evaluation.benchmark import BenchmarkConfig, Cell
 
 _DEMO = Path(__file__).parents[1] / "evaluation" / "benchmark" / "demo.toml"
+_DEMO_SUBJECTS = ("subject_a", "subject_b")
 
 
 def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -86,17 +87,21 @@ def execute(args: argparse.Namespace) -> int:
     config = read_config(_DEMO if args.demo else args.file)
     methods = _methods(args.methods, config)
     check_folder(folder)
-    data = Path(args.data or folder / "data")
-    if args.demo:
-        _write_demo_subjects(data, console)
-    subjects = find_subjects(data, config)
-    subjects.check()
+    if args.demo and args.dry_run:
+        folds = len(_DEMO_SUBJECTS)
+    else:
+        data = Path(args.data or folder / "data")
+        if args.demo:
+            _write_demo_subjects(data, console)
+        subjects = find_subjects(data, config)
+        subjects.check()
+        folds = len(subjects.folds)
     cells = [
         cell
-        for cell in cells_of(config, len(subjects.folds))
+        for cell in cells_of(config, folds)
         if methods is None or cell.method in methods
     ]
-    console.facts("plan", _plan(config, cells, len(subjects.folds), folder))
+    console.facts("plan", _plan(config, cells, folds, folder))
     if args.dry_run:
         for cell in cells:
             out(describe(cell))
@@ -119,7 +124,7 @@ def execute(args: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             console.note("the same command goes on from here")
             raise
-    written = render(folder)
+    written = render(folder, keys=bench.keys)
     console.note(f"{time.perf_counter() - begun:.0f} s")
     console.note(RESEARCH_USE)
     for path in written:
@@ -218,7 +223,7 @@ def _write_demo_subjects(folder: Path, console: Console) -> None:
     from guided_sr.volumes import from_slices, write_volume
 
     affine = np.diag([2.0, 2.0, 2.0, 1.0])
-    for seed, name in enumerate(("subject_a", "subject_b"), 11):
+    for seed, name in enumerate(_DEMO_SUBJECTS, 11):
         place = folder / name
         if (place / "t2.nii.gz").exists():
             continue

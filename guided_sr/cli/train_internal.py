@@ -112,8 +112,7 @@ def execute(args: argparse.Namespace) -> int:
         start = fitting.INTERNAL if setup.start is None else fitting.REFINEMENT
         options = fitting.training_options(setup.training, start)
         console.note(
-            f"{setup.stages} stages of at most {options.max_steps} steps,"
-            f" {args.max_seconds:g} s in all"
+            f"{fitting.bounds(setup.stages, options)}, {args.max_seconds:g} s in all"
         )
         model = setup.model(precision)
         histories = model.fit_internal(

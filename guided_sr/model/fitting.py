@@ -107,6 +107,12 @@ class InternalProgress(keras.callbacks.Callback):
         )
 
 
+def bounds(stages: int, options: TrainingOptions) -> str:
+    """What an internal learning may spend, in words."""
+    count = "1 stage" if stages == 1 else f"{stages} stages"
+    return f"{count} of at most {options.max_steps} steps"
+
+
 def residual_plateau() -> PlateauSchedule:
     """Divide the rate by 10 when the residual stands still, twice, then stop."""
     return PlateauSchedule(monitor="residual", patience=3, margin=0.01, minimum=1e-5)

@@ -236,7 +236,7 @@ class LearningModel:
         subjects = subjects_of([(t2, t1)], **self._learning(factors, stages))
         if verbose:
             bound = "" if max_seconds is None else f", {max_seconds:g} s in all"
-            print(f"{stages} stages of at most {options.max_steps} steps{bound}")
+            print(f"{fitting.bounds(stages, options)}{bound}")
         plateau = options.schedule == "plateau"
         return self._fit(
             subjects,

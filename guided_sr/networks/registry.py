@@ -31,6 +31,7 @@ _ZOO: dict[str, Builder] = {
     "zssr": ZSSRNet,
 }
 _BUILDERS: dict[str, Builder] = dict(_ZOO)
+_PROBES = ((2, 20, 24, 1), (2, 17, 21, 1))
 
 
 def register_backbone(name: str, builder: Builder) -> None:
@@ -132,17 +133,24 @@ def check_backbone(network: keras.Model, *, guided: bool) -> None:
         raise UsageError(
             f"the backbone has inputs {sorted(found)}, wanted is a mapping of"
             f" {sorted(wanted)}",
-            mend="build it as keras.Model({'t2': t2, 't1': t1}, output)",
+            mend="build it as keras.Model({"
+            + ", ".join(f"'{name}': {name}" for name in sorted(wanted, reverse=True))
+            + "}, output)",
         )
-    size = (2, 20, 24, 1)
-    spec = network.compute_output_spec(
-        {name: keras.KerasTensor(size, dtype="float32") for name in wanted}
-    )
-    if tuple(spec.shape) != size:
-        raise UsageError(
-            f"the backbone turns images of {size} into {tuple(spec.shape)}",
-            mend="keep the image size: padding='same' and no strides",
-        )
+    for size in _PROBES:
+        images = {name: keras.KerasTensor(size, dtype="float32") for name in wanted}
+        try:
+            found_size = tuple(network.compute_output_spec(images).shape)
+        except ValueError as error:
+            raise UsageError(
+                f"the backbone takes no images of {size}: {str(error).splitlines()[0]}",
+                mend="let height and width of its inputs be None, and keep odd sizes",
+            ) from error
+        if found_size != size:
+            raise UsageError(
+                f"the backbone turns images of {size} into {found_size}",
+                mend="keep the image size: padding='same' and no strides",
+            )
 
 
 def takes_guide(backbone: str | keras.Model) -> bool:

@@ -164,7 +164,7 @@ def refinement(cells: Measurements) -> Table:
             Column("worst slice", lambda row: number(row["worst_slice"], sign=True)),
             Column("best slice", lambda row: number(row["best_slice"], sign=True)),
             Column("slices that gain", _share),
-            Column("time a slice", lambda row: seconds(row["train_seconds"])),
+            Column("time a scan", lambda row: seconds(row["train_seconds"])),
             Column("folds, runs, slices", _counts),
         ),
         rows=tuple(rows),

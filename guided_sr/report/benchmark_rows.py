@@ -33,6 +33,9 @@ READING = (
 )
 
 
+_TRAINED_FOR = {"internal": "slice", "refined": "scan"}
+
+
 @dataclass(frozen=True)
 class Variant:
     """What two rows show.
@@ -133,7 +136,7 @@ def _row(
         "parameters": first.line.get("parameters") if first else None,
         "steps": first.line.get("steps") if first else None,
         "train_seconds": plain(cells.average("train_seconds")),
-        "train_seconds_of": "slice" if own else "run",
+        "train_seconds_of": _TRAINED_FOR.get(kind, "run"),
         "predict_seconds": plain(cells.average("predict_seconds")),
         "folds": len(cells.folds),
         "seeds": len(cells.seeds),
@@ -230,7 +233,8 @@ def _training(row: Row) -> str:
     time = row["train_seconds"]
     if not time:
         return MISSING
-    return seconds(time) + (" a slice" if row["train_seconds_of"] == "slice" else "")
+    each = row["train_seconds_of"]
+    return seconds(time) + ("" if each == "run" else f" a {each}")
 
 
 def _counts(row: Row) -> str:

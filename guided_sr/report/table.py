@@ -113,7 +113,7 @@ def seconds(value: float | None) -> str:
     for unit, size, least in (("h", 3600, 5400), ("min", 60, 90), ("s", 1, 0.95)):
         if value >= least:
             return f"{value / size:.{0 if value >= 10 * size else 1}f} {unit}"
-    return f"{1000 * value:.2g} ms"
+    return f"{1000 * value:.{0 if value >= 0.01 else 1}f} ms"
 
 
 def _cell(value: Any) -> Any:

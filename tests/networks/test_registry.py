@@ -128,3 +128,18 @@ def test_options_of_ones_own_builder_are_checked_where_they_are_named():
 
 def test_options_of_a_network_can_be_asked_for():
     assert backbone_options("recnn") == ["depth", "filters"]
+
+
+def test_a_network_of_one_size_is_refused():
+    t2 = keras.Input((32, 32, 1), name="t2")
+    network = keras.Model({"t2": t2}, keras.layers.Conv2D(1, 3, padding="same")(t2))
+    with pytest.raises(UsageError, match=r"takes no images of \(2, 20, 24, 1\)"):
+        check_backbone(network, guided=False)
+
+
+def test_a_network_that_loses_odd_sizes_is_refused():
+    t2 = keras.Input((None, None, 1), name="t2")
+    x = keras.layers.UpSampling2D(2)(keras.layers.AveragePooling2D(2)(t2))
+    network = keras.Model({"t2": t2}, x)
+    with pytest.raises(UsageError, match=r"\(2, 17, 21, 1\) into \(2, 16, 20, 1\)"):
+        check_backbone(network, guided=False)

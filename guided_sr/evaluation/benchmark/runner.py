@@ -75,6 +75,10 @@ class Benchmark:
         out: Folder for ``cells.jsonl``, models and the images of the centre slices.
         watcher: What is told on the way.
         methods: Run the cells of these methods only.
+
+    Attributes:
+        cells: What is run.
+        keys: Keys of all cells of the configuration, run or not.
     """
 
     def __init__(
@@ -91,6 +95,7 @@ class Benchmark:
         self.watcher = watcher
         self.learner = Learner(subjects, out / "models", tick=self._tick)
         cells = cells_of(self.config, len(subjects.folds))
+        self.keys = [self.learner.key(cell) for cell in cells]
         self.cells = [c for c in cells if methods is None or c.method in methods]
         self.done = 0
         self.left = 0
