@@ -7,12 +7,11 @@ from typing import Any
 import keras
 
 from guided_sr.layers.dense_trunk import DenseTrunk
-from guided_sr.layers.image_output import ImageOutput
-from guided_sr.layers.reconstruction import Reconstruction
+from guided_sr.networks.functional import TrunkNetwork
 
 
 @keras.saving.register_keras_serializable(package="guided_sr")
-class DCSRN(keras.Model):
+class DCSRN(TrunkNetwork):
     """Densely connected super-resolution network (Chen et al., ISBI 2018).
 
     Y. Chen, Y. Xie, Z. Zhou, F. Shi, A. G. Christodoulou, D. Li: Brain MRI Super
@@ -50,8 +49,6 @@ class DCSRN(keras.Model):
         (1, 16, 20, 1)
     """
 
-    guided_by_default = False
-
     def __init__(
         self,
         *,
@@ -63,7 +60,6 @@ class DCSRN(keras.Model):
         dtype: Any = None,
         **kwargs: Any,
     ) -> None:
-        # === Layers ===
         trunk = DenseTrunk(
             blocks=1,
             units=units,
@@ -72,46 +68,16 @@ class DCSRN(keras.Model):
             dtype=dtype,
             name="trunk",
         )
-
-        # === Functional model ===
-        t2 = keras.Input((None, None, 1), name="t2", dtype="float32")
-        inputs = {"t2": t2}
-        if guided:
-            inputs["t1"] = keras.Input((None, None, 1), name="t1", dtype="float32")
-        features = trunk(list(inputs.values()))
-        last: dict[str, Any] = {
-            "kernel_size": 3,
-            "dtype": "float32",  # whatever the precision of the others
-            "name": "reconstruction",
-        }
-        if residual:
-            outputs = Reconstruction(**last)([t2, features])
-        else:
-            outputs = ImageOutput(**last)(features)
-        super().__init__(inputs=inputs, outputs=outputs, **kwargs)
-
-        # === Config ===
-        self.units = units
-        self.growth = growth
-        self.normalization = normalization
-        self.residual = residual
-        self.guided = guided
-
-    @property
-    def receptive_radius(self) -> int:
-        """How far, in pixels, an input can reach into the output."""
-        return 1 + self.units + 1
-
-    def get_config(self) -> dict[str, Any]:
-        # A functional model ignores dtype=; its layers have the policy.
-        policy = self.get_layer("trunk").dtype_policy
-        return {
-            "units": self.units,
-            "growth": self.growth,
-            "normalization": self.normalization,
-            "residual": self.residual,
-            "guided": self.guided,
-            "name": self.name,
-            "trainable": self.trainable,
-            "dtype": keras.dtype_policies.serialize(policy),
-        }
+        super().__init__(
+            trunk,
+            radius=1 + units + 1,
+            guided=guided,
+            residual=residual,
+            options={
+                "units": units,
+                "growth": growth,
+                "normalization": normalization,
+                "residual": residual,
+            },
+            **kwargs,
+        )

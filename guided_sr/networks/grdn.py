@@ -9,6 +9,7 @@ import keras
 from guided_sr.layers.grd_block import GRDTrunk
 from guided_sr.layers.guidance_branch import GuidanceBranch
 from guided_sr.layers.reconstruction import Reconstruction
+from guided_sr.networks.functional import image_inputs, shared_config
 
 
 @keras.saving.register_keras_serializable(package="guided_sr")
@@ -69,11 +70,9 @@ class GRDN(keras.Model):
         reconstruction = Reconstruction(dtype=dtype, name="reconstruction")
 
         # === Functional model ===
-        t2 = keras.Input((None, None, 1), name="t2", dtype="float32")
-        inputs = {"t2": t2}
+        inputs = image_inputs(guided=guided)
+        t2 = inputs["t2"]
         if guided:
-            t1 = keras.Input((None, None, 1), name="t1", dtype="float32")
-            inputs["t1"] = t1
             branch = GuidanceBranch(
                 blocks=blocks,
                 filters=filters,
@@ -81,7 +80,7 @@ class GRDN(keras.Model):
                 dtype=dtype,
                 name="guidance_branch",
             )
-            features = trunk([t2, *branch(t1)])
+            features = trunk([t2, *branch(inputs["t1"])])
         else:
             features = trunk(t2)
         outputs = reconstruction([t2, features])
@@ -114,16 +113,11 @@ class GRDN(keras.Model):
         return 2 + self.blocks * self.convolutions + 2
 
     def get_config(self) -> dict[str, Any]:
-        # A functional model ignores dtype=; its layers have the policy.
-        policy = self.get_layer("trunk").dtype_policy
         return {
             "blocks": self.blocks,
             "convolutions": self.convolutions,
             "filters": self.filters,
             "growth": self.growth,
             "normalization": self.normalization,
-            "guided": self.guided,
-            "name": self.name,
-            "trainable": self.trainable,
-            "dtype": keras.dtype_policies.serialize(policy),
+            **shared_config(self),
         }

@@ -8,12 +8,11 @@ import keras
 
 from guided_sr.layers.critic_trunk import CriticTrunk
 from guided_sr.layers.dense_trunk import DenseTrunk
-from guided_sr.layers.image_output import ImageOutput
-from guided_sr.layers.reconstruction import Reconstruction
+from guided_sr.networks.functional import TrunkNetwork
 
 
 @keras.saving.register_keras_serializable(package="guided_sr")
-class MDCSRN(keras.Model):
+class MDCSRN(TrunkNetwork):
     """Generator of mDCSRN-GAN, b4u4 (Chen et al., MICCAI 2018).
 
     Y. Chen, F. Shi, A. G. Christodoulou, Y. Xie, Z. Zhou, D. Li: Efficient and
@@ -57,8 +56,6 @@ class MDCSRN(keras.Model):
         (1, 16, 20, 1)
     """
 
-    guided_by_default = False
-
     def __init__(
         self,
         *,
@@ -71,7 +68,6 @@ class MDCSRN(keras.Model):
         dtype: Any = None,
         **kwargs: Any,
     ) -> None:
-        # === Layers ===
         trunk = DenseTrunk(
             blocks=blocks,
             units=units,
@@ -80,51 +76,21 @@ class MDCSRN(keras.Model):
             dtype=dtype,
             name="trunk",
         )
-
-        # === Functional model ===
-        t2 = keras.Input((None, None, 1), name="t2", dtype="float32")
-        inputs = {"t2": t2}
-        if guided:
-            inputs["t1"] = keras.Input((None, None, 1), name="t1", dtype="float32")
-        features = trunk(list(inputs.values()))
-        last: dict[str, Any] = {
-            "kernel_size": 1,
-            "dtype": "float32",  # whatever the precision of the others
-            "name": "reconstruction",
-        }
-        if residual:
-            outputs = Reconstruction(**last)([t2, features])
-        else:
-            outputs = ImageOutput(**last)(features)
-        super().__init__(inputs=inputs, outputs=outputs, **kwargs)
-
-        # === Config ===
-        self.blocks = blocks
-        self.units = units
-        self.growth = growth
-        self.normalization = normalization
-        self.residual = residual
-        self.guided = guided
-
-    @property
-    def receptive_radius(self) -> int:
-        """How far, in pixels, an input can reach into the output."""
-        return 1 + self.blocks * self.units
-
-    def get_config(self) -> dict[str, Any]:
-        # A functional model ignores dtype=; its layers have the policy.
-        policy = self.get_layer("trunk").dtype_policy
-        return {
-            "blocks": self.blocks,
-            "units": self.units,
-            "growth": self.growth,
-            "normalization": self.normalization,
-            "residual": self.residual,
-            "guided": self.guided,
-            "name": self.name,
-            "trainable": self.trainable,
-            "dtype": keras.dtype_policies.serialize(policy),
-        }
+        super().__init__(
+            trunk,
+            kernel_size=1,
+            radius=1 + blocks * units,
+            guided=guided,
+            residual=residual,
+            options={
+                "blocks": blocks,
+                "units": units,
+                "growth": growth,
+                "normalization": normalization,
+                "residual": residual,
+            },
+            **kwargs,
+        )
 
 
 @keras.saving.register_keras_serializable(package="guided_sr")

@@ -7,11 +7,11 @@ from typing import Any
 import keras
 
 from guided_sr.layers.plain_trunk import PlainTrunk
-from guided_sr.layers.reconstruction import Reconstruction
+from guided_sr.networks.functional import TrunkNetwork
 
 
 @keras.saving.register_keras_serializable(package="guided_sr")
-class ReCNN(keras.Model):
+class ReCNN(TrunkNetwork):
     """Residual convolutional network, 10L-ReCNN (Pham et al., 2019).
 
     C.-H. Pham, C. Tor-Diez, H. Meunier, N. Bednarek, R. Fablet, N. Passat, F.
@@ -57,42 +57,16 @@ class ReCNN(keras.Model):
         dtype: Any = None,
         **kwargs: Any,
     ) -> None:
-        # === Layers ===
         trunk = PlainTrunk(
             filters=[filters] * (depth - 1),
             kernel_sizes=[3] * (depth - 1),
             dtype=dtype,
             name="trunk",
         )
-
-        # === Functional model ===
-        t2 = keras.Input((None, None, 1), name="t2", dtype="float32")
-        inputs = {"t2": t2}
-        if guided:
-            inputs["t1"] = keras.Input((None, None, 1), name="t1", dtype="float32")
-        features = trunk(list(inputs.values()))
-        # The last layer is float32 whatever the precision of the others.
-        outputs = Reconstruction(dtype="float32", name="reconstruction")([t2, features])
-        super().__init__(inputs=inputs, outputs=outputs, **kwargs)
-
-        # === Config ===
-        self.depth = depth
-        self.filters = filters
-        self.guided = guided
-
-    @property
-    def receptive_radius(self) -> int:
-        """How far, in pixels, an input can reach into the output."""
-        return self.depth
-
-    def get_config(self) -> dict[str, Any]:
-        # A functional model ignores dtype=; its layers have the policy.
-        policy = self.get_layer("trunk").dtype_policy
-        return {
-            "depth": self.depth,
-            "filters": self.filters,
-            "guided": self.guided,
-            "name": self.name,
-            "trainable": self.trainable,
-            "dtype": keras.dtype_policies.serialize(policy),
-        }
+        super().__init__(
+            trunk,
+            radius=depth,
+            guided=guided,
+            options={"depth": depth, "filters": filters},
+            **kwargs,
+        )

@@ -7,13 +7,12 @@ from typing import Any
 
 import keras
 
-from guided_sr.layers.image_output import ImageOutput
 from guided_sr.layers.plain_trunk import PlainTrunk
-from guided_sr.layers.reconstruction import Reconstruction
+from guided_sr.networks.functional import TrunkNetwork
 
 
 @keras.saving.register_keras_serializable(package="guided_sr")
-class SRCNN(keras.Model):
+class SRCNN(TrunkNetwork):
     """Super-resolution by three convolutions (Dong et al., IEEE TPAMI 2016).
 
     C. Dong, C. C. Loy, K. He, X. Tang: Image Super-Resolution Using Deep
@@ -53,8 +52,6 @@ class SRCNN(keras.Model):
         (1, 16, 20, 1)
     """
 
-    guided_by_default = False
-
     def __init__(
         self,
         *,
@@ -72,48 +69,19 @@ class SRCNN(keras.Model):
                 f" {filters} and {kernel_sizes}"
             )
 
-        # === Layers ===
         trunk = PlainTrunk(
             filters=filters, kernel_sizes=kernel_sizes[:2], dtype=dtype, name="trunk"
         )
-
-        # === Functional model ===
-        t2 = keras.Input((None, None, 1), name="t2", dtype="float32")
-        inputs = {"t2": t2}
-        if guided:
-            inputs["t1"] = keras.Input((None, None, 1), name="t1", dtype="float32")
-        features = trunk(list(inputs.values()))
-        last: dict[str, Any] = {
-            "kernel_size": kernel_sizes[2],
-            "dtype": "float32",  # whatever the precision of the others
-            "name": "reconstruction",
-        }
-        if residual:
-            outputs = Reconstruction(**last)([t2, features])
-        else:
-            outputs = ImageOutput(**last)(features)
-        super().__init__(inputs=inputs, outputs=outputs, **kwargs)
-
-        # === Config ===
-        self.filters = filters
-        self.kernel_sizes = kernel_sizes
-        self.residual = residual
-        self.guided = guided
-
-    @property
-    def receptive_radius(self) -> int:
-        """How far, in pixels, an input can reach into the output."""
-        return sum(side // 2 for side in self.kernel_sizes)
-
-    def get_config(self) -> dict[str, Any]:
-        # A functional model ignores dtype=; its layers have the policy.
-        policy = self.get_layer("trunk").dtype_policy
-        return {
-            "filters": list(self.filters),
-            "kernel_sizes": list(self.kernel_sizes),
-            "residual": self.residual,
-            "guided": self.guided,
-            "name": self.name,
-            "trainable": self.trainable,
-            "dtype": keras.dtype_policies.serialize(policy),
-        }
+        super().__init__(
+            trunk,
+            kernel_size=kernel_sizes[2],
+            radius=sum(side // 2 for side in kernel_sizes),
+            guided=guided,
+            residual=residual,
+            options={
+                "filters": list(filters),
+                "kernel_sizes": list(kernel_sizes),
+                "residual": residual,
+            },
+            **kwargs,
+        )

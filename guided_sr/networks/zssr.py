@@ -7,11 +7,11 @@ from typing import Any
 import keras
 
 from guided_sr.layers.plain_trunk import PlainTrunk
-from guided_sr.layers.reconstruction import Reconstruction
+from guided_sr.networks.functional import TrunkNetwork
 
 
 @keras.saving.register_keras_serializable(package="guided_sr")
-class ZSSRNet(keras.Model):
+class ZSSRNet(TrunkNetwork):
     """Network of "Zero-Shot" Super-Resolution (Shocher et al., CVPR 2018).
 
     A. Shocher, N. Cohen, M. Irani: "Zero-Shot" Super-Resolution using Deep Internal
@@ -44,8 +44,6 @@ class ZSSRNet(keras.Model):
         (1, 16, 20, 1)
     """
 
-    guided_by_default = False
-
     def __init__(
         self,
         *,
@@ -55,42 +53,16 @@ class ZSSRNet(keras.Model):
         dtype: Any = None,
         **kwargs: Any,
     ) -> None:
-        # === Layers ===
         trunk = PlainTrunk(
             filters=[filters] * hidden_layers,
             kernel_sizes=[3] * hidden_layers,
             dtype=dtype,
             name="trunk",
         )
-
-        # === Functional model ===
-        t2 = keras.Input((None, None, 1), name="t2", dtype="float32")
-        inputs = {"t2": t2}
-        if guided:
-            inputs["t1"] = keras.Input((None, None, 1), name="t1", dtype="float32")
-        features = trunk(list(inputs.values()))
-        # The last layer is float32 whatever the precision of the others.
-        outputs = Reconstruction(dtype="float32", name="reconstruction")([t2, features])
-        super().__init__(inputs=inputs, outputs=outputs, **kwargs)
-
-        # === Config ===
-        self.hidden_layers = hidden_layers
-        self.filters = filters
-        self.guided = guided
-
-    @property
-    def receptive_radius(self) -> int:
-        """How far, in pixels, an input can reach into the output."""
-        return self.hidden_layers + 1
-
-    def get_config(self) -> dict[str, Any]:
-        # A functional model ignores dtype=; its layers have the policy.
-        policy = self.get_layer("trunk").dtype_policy
-        return {
-            "hidden_layers": self.hidden_layers,
-            "filters": self.filters,
-            "guided": self.guided,
-            "name": self.name,
-            "trainable": self.trainable,
-            "dtype": keras.dtype_policies.serialize(policy),
-        }
+        super().__init__(
+            trunk,
+            radius=hidden_layers + 1,
+            guided=guided,
+            options={"hidden_layers": hidden_layers, "filters": filters},
+            **kwargs,
+        )
