@@ -244,7 +244,7 @@ def test_a_network_of_ones_own_that_does_not_fit_is_refused():
     t2 = keras.Input((None, None, 1), name="t2")
     half = keras.layers.Conv2D(1, 3, strides=2, padding="same")(t2)
     with pytest.raises(UsageError, match="inputs"):
-        GuidedSRModel(keras.Model({"t2": t2}, half))
+        GuidedSRModel(keras.Model({"t2": t2}, half), guided=True)
     with pytest.raises(UsageError, match="keep the image size"):
         GuidedSRModel(keras.Model({"t2": t2}, half), guided=False)
 

@@ -156,6 +156,7 @@ def cells_of(config: BenchmarkConfig, folds: int) -> list[Cell]:
     """
     cells = config.cells
     largest, scale = max(cells.stages), max(cells.scales)
+    wanted = range(folds) if cells.only_folds is None else cells.only_folds
     found: list[Cell] = []
 
     def add(method: str, s: float, r: int, loss: str, mm: float, jitter: float) -> None:
@@ -164,7 +165,7 @@ def cells_of(config: BenchmarkConfig, folds: int) -> list[Cell]:
         if how.kind in ("classical", "supervised"):
             r = 1
         for seed in seeds:
-            for fold in range(folds):
+            for fold in (fold for fold in range(folds) if fold in wanted):
                 cell = Cell(method, s, r, how.loss or loss, mm, jitter, fold, seed)
                 if cell not in found:
                     found.append(cell)

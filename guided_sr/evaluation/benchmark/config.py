@@ -74,6 +74,7 @@ class CellsConfig(_Strict):
         shifts_mm: Shifts of the guide (Table V).
         jitters_mm: Values of ``guide_jitter_mm`` that are tried with the shifts.
         seeds: Seeds; every training runs once with each.
+        only_folds: Numbers of the folds that are run, from 0; all by default.
         slices: Central slices that are measured.
         internal_slices: How many of them are measured for methods that learn anew
             for each slice; the centre one is always among them.
@@ -86,6 +87,7 @@ class CellsConfig(_Strict):
     shifts_mm: list[float] = [0.0, 1.0, 2.0, 3.0]
     jitters_mm: list[float] = []
     seeds: list[int] = [0]
+    only_folds: list[int] | None = None
     slices: int = Field(default=60, ge=1)
     internal_slices: int = Field(default=5, ge=1)
 

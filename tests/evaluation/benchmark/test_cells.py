@@ -1,8 +1,16 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from guided_sr.evaluation.benchmark import METHODS, BenchmarkConfig, Cell, cells_of
+from guided_sr.evaluation.benchmark import (
+    METHODS,
+    BenchmarkConfig,
+    Cell,
+    cells_of,
+    read_config,
+)
 
 CELL = Cell("proposed", 4.0, 3, "l1", 0.0, 0.0, 0, 0)
 DATA = {"anna": ("a", "b")}
@@ -91,3 +99,19 @@ def test_the_budget_of_a_network_is_nothing_to_a_classical_method():
     other = changed(config, budget={"steps": 7})
     assert cell.key(config, DATA) == cell.key(other, DATA)
     assert cell.steps(config) == cell.trainings(config, 1) == 0
+
+
+def test_folds_can_be_chosen():
+    config = changed(BenchmarkConfig(), cells={"only_folds": [1, 7]})
+    assert {cell.fold for cell in cells_of(config, folds=3)} == {1}
+
+
+def test_the_demo_is_one_fold_at_two_times():
+    import guided_sr.evaluation.benchmark as room
+
+    config = read_config(Path(room.__file__).with_name("demo.toml"))
+    cells = cells_of(config, folds=2)
+    assert {cell.fold for cell in cells} == {0}
+    assert {cell.scale for cell in cells} == {2.0}
+    assert max(cell.stages for cell in cells) == 2
+    assert {cell.method for cell in cells} == set(METHODS)
