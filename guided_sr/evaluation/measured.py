@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from guided_sr.errors import DataError
-from guided_sr.evaluation.benchmark.cells import FORMAT, METHODS
+from guided_sr.evaluation.benchmark.cells import FORMAT
+from guided_sr.evaluation.benchmark.methods import METHODS
 from guided_sr.evaluation.paper import CASCADE, DETAIL_SCALE, LOSS, SHIFT
 
 __all__ = [

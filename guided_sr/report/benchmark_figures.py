@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from scipy import ndimage
 
 from guided_sr.errors import DataError, UsageError
-from guided_sr.evaluation.benchmark.cells import METHODS
+from guided_sr.evaluation.benchmark.methods import METHODS
 from guided_sr.evaluation.paper import method_name
 from guided_sr.metrics import psnr
 from guided_sr.report.panel import (

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from guided_sr.evaluation.benchmark.cells import METHODS
+from guided_sr.evaluation.benchmark.methods import METHODS
 from guided_sr.evaluation.measured import Measured, Measurements, summarise
 from guided_sr.evaluation.paper import BICUBIC, PaperFigure, method_name
 from guided_sr.report.table import (

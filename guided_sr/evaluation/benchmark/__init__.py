@@ -4,8 +4,9 @@
 `run` (in `guided_sr.evaluation.benchmark.runner`) spends the hours.
 """
 
-from guided_sr.evaluation.benchmark.cells import METHODS, Cell, Method, cells_of
+from guided_sr.evaluation.benchmark.cells import Cell, cells_of
 from guided_sr.evaluation.benchmark.config import BenchmarkConfig, read_config
+from guided_sr.evaluation.benchmark.methods import METHODS, Method
 from guided_sr.evaluation.benchmark.subjects import Subjects, find_subjects
 
 __all__ = [

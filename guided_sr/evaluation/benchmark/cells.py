@@ -1,4 +1,4 @@
-"""The methods of the comparison, and the cells of its tables."""
+"""The cells of the tables, each a training and a test."""
 
 from __future__ import annotations
 
@@ -6,52 +6,13 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
-if TYPE_CHECKING:
-    from guided_sr.evaluation.benchmark.config import BenchmarkConfig
+from guided_sr.evaluation.benchmark.config import BenchmarkConfig
+from guided_sr.evaluation.benchmark.methods import METHODS, Method
 
 FORMAT = 1
 """Raised when what a cell means changes, so that it is run again."""
-
-Kind = Literal["classical", "supervised", "external", "internal", "refined"]
-
-
-@dataclass(frozen=True)
-class Method:
-    """A system of the comparison.
-
-    Attributes:
-        kind: How it learns, if it does.
-        backbone: Registered network.
-        guided: Whether it sees the T1.
-        loss: Its own loss, where it has one.
-    """
-
-    kind: Kind
-    backbone: str = "grdn"
-    guided: bool = False
-    loss: str | None = None
-
-
-METHODS: dict[str, Method] = {
-    "cubic": Method("classical"),
-    "guided_filter": Method("classical", guided=True),
-    "guided_filter_20": Method("classical", guided=True),
-    "guided_back_projection": Method("classical", guided=True),
-    "nlm_t1": Method("classical", guided=True),
-    "srcnn": Method("supervised", "srcnn"),
-    "dcsrn": Method("supervised", "dcsrn"),
-    "mdcsrn_gan": Method("supervised", "mdcsrn_gan", loss="l1_wgan"),
-    "recnn": Method("supervised", "recnn", guided=True),
-    "proposed_supervised": Method("supervised", guided=True),
-    "zssr": Method("internal", "zssr"),
-    "model_1": Method("external"),
-    "model_2": Method("internal", guided=True),
-    "proposed": Method("external", guided=True),
-    "refined": Method("refined", guided=True),
-}
-"""Every system by name, cubic interpolation first."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from guided_sr.errors import DataError, MissingInputError
-from guided_sr.evaluation.benchmark.cells import METHODS
+from guided_sr.evaluation.benchmark.methods import METHODS
 
 
 class _Strict(BaseModel):
