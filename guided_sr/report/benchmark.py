@@ -28,7 +28,15 @@ FIGURES = {
         "recnn",
         "proposed_supervised",
     ),
-    "figure_4": ("cubic", "guided_filter", "zssr", "model_1", "model_2", "proposed"),
+    "figure_4": (
+        "cubic",
+        "nlm_t1",
+        "zssr",
+        "model_1",
+        "model_2",
+        "proposed",
+        "refined",
+    ),
     "figure_5": ("cubic", "model_1", "model_2", "proposed", "proposed_supervised"),
 }
 """Methods of the paper's Figures 3 (supervised), 4 (unsupervised), 5 (profiles)."""
