@@ -11,6 +11,7 @@ from guided_sr.cli.train_options import add_network, add_pairs, add_training
 _STAGES = 3
 _DEFAULTS = {
     "max_steps": "10000",
+    "schedule": "plateau",
     "steps_per_epoch": "100",
     "batch_size": "32",
     "patch_size": "48",

@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 _STAGES = 3
 _SECONDS = 900.0
 _DEFAULTS = {
-    "max_steps": "1000; 200 with --init",
+    "max_steps": "1000; 400 with --init",
+    "schedule": "plateau; cosine with --init",
     "steps_per_epoch": "50",
     "batch_size": "16",
     "patch_size": "48",
-    "learning_rate": "0.001; 0.0001 with --init",
+    "learning_rate": "0.001",
 }
 
 

@@ -138,7 +138,7 @@ def add_training(
         "--schedule",
         choices=["plateau", "cosine"],
         help="learning rate: lowered where progress stops, or a cosine over"
-        " --max-steps for a short budget (default: plateau)",
+        f" --max-steps for a short budget (default: {defaults['schedule']})",
     )
     group.add_argument(
         "--loss",

@@ -21,7 +21,7 @@ INTERNAL: dict[str, Any] = {
     "steps_per_epoch": 50,
     "batch_size": 16,
 }
-REFINEMENT: dict[str, Any] = {**INTERNAL, "max_steps": 200, "learning_rate": 1e-4}
+REFINEMENT: dict[str, Any] = {**INTERNAL, "max_steps": 400, "schedule": "cosine"}
 
 
 def training_options(

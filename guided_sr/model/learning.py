@@ -212,9 +212,8 @@ class LearningModel:
             checkpoint_dir: As in `fit_external`.
             verbose: As in `keras.Model.fit`; bounds and what each stage took are
                 printed unless it is 0.
-            **training: As in `fit_external`; at most 1000 steps a stage by default,
-                200 at a tenth of the rate with ``init``. ``schedule="cosine"`` spends
-                all of ``max_steps``.
+            **training: As in `fit_external`; at most 1000 steps a stage by default.
+                With ``init``, 400 steps a stage on a cosine, which spends them all.
 
         Returns:
             One Keras `History` a stage, with the figure ``residual``.

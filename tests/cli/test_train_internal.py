@@ -80,7 +80,7 @@ def test_a_trained_model_is_refined_and_lends_scale_and_stages(
     assert seen["how"]["init"] == model_dir
     assert seen["how"]["max_seconds"] == 900
     shown = capsys.readouterr().err
-    assert "2 stages of at most 200 steps, 900 s in all" in shown
+    assert "2 stages of at most 400 steps, 900 s in all" in shown
     assert f"goes on from {model / 'checkpoints'}" in shown
 
 

@@ -53,7 +53,7 @@ class BudgetConfig(_Strict):
     """
 
     steps: int = Field(default=1800, ge=1)
-    refinement_steps: int = Field(default=600, ge=1)
+    refinement_steps: int = Field(default=1200, ge=1)
     batch_size: int = Field(default=8, ge=1)
     patch_size: int = Field(default=48, ge=16)
     learning_rate: float = Field(default=1e-3, gt=0)

@@ -107,8 +107,6 @@ class Learner:
 
         def fit(model: GuidedSRModel, checkpoints: Path) -> list[Any]:
             options = self._options(cell, checkpoints)
-            if start is not None:
-                options["learning_rate"] = self.config.budget.learning_rate / 10
             return model.fit_internal(
                 pair.low[part],
                 pair.guide[part] if cell.how.guided else None,

@@ -66,7 +66,7 @@ def test_jitter_trains_once_for_all_shifts():
 def test_a_refinement_starts_from_the_external_training():
     refined = Cell("refined", 4.0, 3, "l1", 0.0, 0.0, 0, 0)
     assert refined.training() == CELL
-    assert refined.steps(BenchmarkConfig()) == 600
+    assert refined.steps(BenchmarkConfig()) == 1200
 
 
 def test_the_key_tells_apart_what_differs():
