@@ -103,7 +103,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         except BaseException as error:
             if debug:
                 traceback.print_exc()
-            return _refuse(error)
+            code = _refuse(error)
+            if code == INTERRUPTED and argv is None:
+                _leave(code)
+            return code
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process at once.
+
+    A framework that was interrupted in a training can wait for its own threads for
+    ever when it is torn down.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 def _dispatch(arguments: list[str]) -> int:
@@ -122,7 +137,9 @@ def _dispatch(arguments: list[str]) -> int:
 def _refuse(error: BaseException) -> int:
     """Print one line and tell the exit code."""
     if isinstance(error, KeyboardInterrupt):
-        print_error("E-INTERRUPT", "interrupted; nothing unfinished was left behind.")
+        print_error(
+            "E-INTERRUPT", "interrupted; no half-written result was left behind."
+        )
         return INTERRUPTED
     if isinstance(error, GuidedSRError):
         print_error(error.code, str(error))

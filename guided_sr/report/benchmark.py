@@ -87,7 +87,10 @@ def _draw(
                 images[method] = kept["image"]
     if len(images) < 2:
         return False
-    title = f"{first}, centre slice, {scale:g}x"
+    title = (
+        f"{first}, centre slice, {scale:g}×; one back-projection after every method,"
+        " none after bicubic interpolation"
+    )
     if path.stem == "figure_5":
         draw_profile(path, truth=whole["truth"], images=images, title=title)
     else:

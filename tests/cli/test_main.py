@@ -190,3 +190,21 @@ def test_python_m_is_the_same_program() -> None:
 
 def test_options_are_not_abbreviated() -> None:
     assert build_parser().allow_abbrev is False
+
+
+def test_an_interrupted_process_ends_at_once():
+    """A framework may hang when it is torn down after an interrupted training."""
+    code = (
+        "import sys, threading, guided_sr.cli.main as m\n"
+        "def stop(arguments):\n"
+        "    threading.Thread(target=threading.Event().wait).start()\n"
+        "    raise KeyboardInterrupt\n"
+        "m._dispatch = stop\n"
+        "sys.argv = ['guided-sr', 'info']\n"
+        "sys.exit(m.main())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 130
+    assert "ERROR [E-INTERRUPT]" in done.stderr

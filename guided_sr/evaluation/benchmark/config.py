@@ -129,6 +129,9 @@ class BenchmarkConfig(_Strict):
         unknown = [name for name in self.options if name not in METHODS]
         if unknown:
             raise ValueError(f"options of an unknown method {', '.join(unknown)}")
+        fixed = [n for n in self.options if METHODS[n].kind in ("classical", "refined")]
+        if fixed:
+            raise ValueError(f"{', '.join(fixed)} has no options of its own")
         return self
 
     def network(self, method: str) -> dict[str, Any]:
@@ -162,8 +165,17 @@ def read_config(path: str | os.PathLike[str]) -> BenchmarkConfig:
     except ValidationError as error:
         fault = error.errors()[0]
         where = ".".join(str(part) for part in fault["loc"]) or "its contents"
+        what = fault["msg"].removeprefix("Value error, ")
+        mend = "see docs/how_to/run_the_benchmark.md for what it may be"
+        if fault["type"] == "extra_forbidden":
+            what, mend = "there is no such key", _known_keys(fault["loc"])
         raise DataError(
-            f"the benchmark file is wrong at {where}: {fault['msg']}",
-            path=file,
-            mend="see the benchmark how-to for the keys",
+            f"the benchmark file is wrong at {where}: {what}", path=file, mend=mend
         ) from error
+
+
+def _known_keys(place: tuple[int | str, ...]) -> str:
+    table: Any = BenchmarkConfig
+    for part in place[:-1]:
+        table = table.model_fields[str(part)].annotation
+    return f"known are {', '.join(table.model_fields)}"

@@ -154,6 +154,24 @@ class Learner:
             "verbose": 0,
         }
 
+    def check(self, cells: Sequence[Cell]) -> None:
+        """Build every network once, so that a wrong option stops a run at once.
+
+        Raises:
+            UsageError: If a network has no such option.
+        """
+        for cell in {c.method: c for c in cells}.values():
+            if cell.how.kind != "classical":
+                self._model(cell)
+
+    def _model(self, cell: Cell) -> GuidedSRModel:
+        return GuidedSRModel(
+            cell.how.backbone,
+            guided=cell.how.guided,
+            back_projection=self.config.budget.back_projection,
+            **self.config.network(cell.method),
+        )
+
     def _kept(
         self,
         cell: Cell,
@@ -161,12 +179,7 @@ class Learner:
         fit: Callable[[GuidedSRModel, Path], list[Any]],
     ) -> Trained:
         if not (folder / "config.json").exists():
-            model = GuidedSRModel(
-                cell.how.backbone,
-                guided=cell.how.guided,
-                back_projection=self.config.budget.back_projection,
-                **self.config.network(cell.method),
-            )
+            model = self._model(cell)
             checkpoints = folder / "checkpoints"
             histories = fit(model, checkpoints)
             record = {

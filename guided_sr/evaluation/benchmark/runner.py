@@ -110,8 +110,12 @@ class Benchmark:
 
         Returns:
             The lines of all cells of this configuration.
+
+        Raises:
+            UsageError: If a network has no such option.
         """
         self.out.mkdir(parents=True, exist_ok=True)
+        self.learner.check(self.cells)
         lines = {line["key"]: line for line in read_lines(self.file)}
         due = [c for c in self.cells if self.learner.key(c) not in lines]
         self.left = sum(self._cost(cell) for cell in due)

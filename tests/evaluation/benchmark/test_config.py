@@ -22,8 +22,10 @@ def test_every_key_has_a_default(tmp_path):
 @pytest.mark.parametrize(
     ("text", "where"),
     [
-        ("[cells]\nscale = [2]", r"cells\.scale"),
-        ("[budgets]\nsteps = 3", "budgets"),
+        ("[cells]\nscale = [2]", r"cells\.scale: there is no such key"),
+        ("[cells]\nscale = [2]", "known are methods, scales, stages"),
+        ("[budgets]\nsteps = 3", "budgets: .*known are data, budget, cells, options"),
+        ("[options.cubic]\na = 4", "cubic has no options"),
         ("[budget]\nsteps = 0", r"budget\.steps"),
         ('[cells]\nmethods = ["magic"]', "unknown method magic; known are cubic"),
         ("[options.magic]\na = 1", "options of an unknown method magic"),

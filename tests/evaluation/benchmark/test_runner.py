@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from guided_sr.errors import GuidedSRWarning
+from guided_sr.errors import GuidedSRWarning, UsageError
 from guided_sr.evaluation.benchmark import BenchmarkConfig, find_subjects
 from guided_sr.evaluation.benchmark.lines import append_line, read_lines
 from guided_sr.evaluation.benchmark.runner import Benchmark, central, spread
@@ -173,3 +173,11 @@ def test_the_few_slices_hold_the_centre():
     assert 4 in spread(8, 60, 4)
     for few in range(1, 8):
         assert np.diff(spread(20, 10, few)).min(initial=1) >= 1
+
+
+def test_a_wrong_option_of_a_network_stops_the_run_at_once(heads, small, tmp_path):
+    small["options"]["proposed"] = {"blokcs": 1}
+    watcher = Silent()
+    with pytest.raises(UsageError, match="no option 'blokcs'"):
+        bench(heads, small, tmp_path / "out", watcher=watcher).run()
+    assert watcher.begun == []
