@@ -131,10 +131,18 @@ def choose_slices(count: int, which: str) -> list[int]:
         )
     if which == "centre":
         return [count // 2]
-    if which == "central60" and count > _CENTRAL:
-        first = (count - _CENTRAL) // 2
-        return list(range(first, first + _CENTRAL))
-    return list(range(count))
+    return central_slices(count, _CENTRAL if which == "central60" else count)
+
+
+def central_slices(count: int, number: int) -> list[int]:
+    """Indices of the central slices: 60 of them are ``n/2 - 30`` to ``n/2 + 29``.
+
+    Args:
+        count: Slices of the stack.
+        number: How many to take; all where there are fewer.
+    """
+    first = max(0, count // 2 - number // 2)
+    return list(range(first, min(count, first + number)))
 
 
 def baselines(low: ArrayLike, target_shape: Sequence[int]) -> dict[str, Stack]:

@@ -14,7 +14,6 @@ from guided_sr.training.callbacks import ResidualCallback
 from guided_sr.training.options import TrainingOptions
 from guided_sr.training.schedule import PlateauSchedule
 
-EXTERNAL: dict[str, Any] = {}
 SUPERVISED_DEFAULTS: dict[str, Any] = {"patch_size": 64, "augmentation": SUPERVISED}
 INTERNAL: dict[str, Any] = {
     "max_steps": 1000,

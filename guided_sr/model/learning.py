@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -105,16 +105,14 @@ class LearningModel:
             UsageError: If an option is unknown or out of range.
             DataError: If data are unusable, slices too small or the loss diverges.
         """
-        options = fitting.training_options(training, fitting.EXTERNAL)
-        factors = scale_per_axis(scale)
-        start = self._start(init, factors, stages)
-        subjects = subjects_of(
-            pairs, **self._learning(factors, stages), weights=weights
-        )
-        return self._fit(
-            subjects,
-            options,
-            start,
+        return self._fit_pairs(
+            subjects_of,
+            pairs,
+            fitting.training_options(training, {}),
+            scale=scale,
+            stages=stages,
+            init=init,
+            weights=weights,
             callbacks=callbacks,
             checkpoint_dir=checkpoint_dir,
             verbose=verbose,
@@ -159,16 +157,14 @@ class LearningModel:
             UsageError: If an option is unknown or out of range.
             DataError: If data are unusable, slices too small or the loss diverges.
         """
-        options = fitting.training_options(training, fitting.SUPERVISED_DEFAULTS)
-        factors = scale_per_axis(scale)
-        start = self._start(init, factors, stages)
-        subjects = supervised_subjects_of(
-            pairs, **self._learning(factors, stages), weights=weights
-        )
-        return self._fit(
-            subjects,
-            options,
-            start,
+        return self._fit_pairs(
+            supervised_subjects_of,
+            pairs,
+            fitting.training_options(training, fitting.SUPERVISED_DEFAULTS),
+            scale=scale,
+            stages=stages,
+            init=init,
+            weights=weights,
             callbacks=callbacks,
             checkpoint_dir=checkpoint_dir,
             verbose=verbose,
@@ -250,6 +246,24 @@ class LearningModel:
             checkpoint_dir=checkpoint_dir,
             verbose=verbose,
         )
+
+    def _fit_pairs(
+        self,
+        prepared: Callable[..., list[Subject]],
+        pairs: Sequence[Any],
+        options: TrainingOptions,
+        *,
+        scale: float | Sequence[float],
+        stages: int,
+        init: str | os.PathLike[str] | LearningModel | None,
+        weights: Sequence[float] | None,
+        **how: Any,
+    ) -> Histories:
+        factors = scale_per_axis(scale)
+        start = self._start(init, factors, stages)
+        learning = self._learning(factors, stages)
+        subjects = prepared(pairs, **learning, weights=weights)
+        return self._fit(subjects, options, start, **how)
 
     def _learning(self, scale: tuple[float, float], stages: int) -> dict[str, Any]:
         return {

@@ -15,7 +15,7 @@ from guided_sr.model import fitting
 from guided_sr.networks.registry import backbone_names, takes_guide
 
 DEFAULTS = {
-    "external": fitting.EXTERNAL,
+    "external": {},
     "supervised": fitting.SUPERVISED_DEFAULTS,
     "internal": fitting.INTERNAL,
 }

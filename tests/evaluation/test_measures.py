@@ -9,6 +9,7 @@ import pytest
 
 from guided_sr.errors import DataError, UsageError
 from guided_sr.evaluation import SLICES, baselines, choose_slices, compare
+from guided_sr.evaluation.measures import central_slices
 from guided_sr.metrics import psnr, ssim
 from guided_sr.physics.cascade_plan import CascadePlan
 from guided_sr.physics.degrade import degrade, upsample
@@ -116,3 +117,9 @@ def test_images_that_do_not_fit_are_refused(stacks: Any) -> None:
         compare(truth, {}, low=low[:2])
     with pytest.raises(DataError, match="too small for SSIM"):
         compare(truth[:, :10], {}, low=low[:, :5])
+
+
+def test_the_central_slices_are_around_the_centre():
+    assert central_slices(182, 60) == list(range(61, 121))
+    assert central_slices(9, 60) == list(range(9))
+    assert central_slices(10, 1) == [5]

@@ -45,18 +45,14 @@ class Cell:
         """The method."""
         return METHODS[self.method]
 
-    @property
-    def trained_shift_mm(self) -> float:
-        """Shift of the guides that are trained on."""
-        return 0.0 if self.jitter_mm else self.shift_mm
-
     def training(self) -> Cell:
         """The cell whose training this one uses: itself, but for the test's shift.
 
         That of a refinement is the external training it starts from.
         """
         method = "proposed" if self.how.kind == "refined" else self.method
-        return replace(self, method=method, shift_mm=self.trained_shift_mm)
+        shift = 0.0 if self.jitter_mm else self.shift_mm
+        return replace(self, method=method, shift_mm=shift)
 
     def steps(self, config: BenchmarkConfig) -> int:
         """Steps of one training of the cell."""
@@ -134,10 +130,10 @@ def cells_of(config: BenchmarkConfig, folds: int) -> list[Cell]:
     loss = cells.losses[0]
     known = [m for m in METHODS if m in cells.methods]
     external = [m for m in known if METHODS[m].kind == "external"]
-    for kinds in (("classical",), ("external",), ("internal",), ("supervised",)):
+    for kind in ("classical", "external", "internal", "supervised"):
         for s in cells.scales:
             for method in known:
-                if METHODS[method].kind in kinds:
+                if METHODS[method].kind == kind:
                     add(method, s, largest, loss, 0.0, 0.0)
     if "proposed" in external:
         for r in cells.stages:

@@ -38,14 +38,12 @@ class Trained:
         seconds: Of training, interruptions left out.
         steps: Steps that were run.
         precision: Of the convolutions.
-        backend: Keras's, at the training.
     """
 
     model: GuidedSRModel
     seconds: float
     steps: int
     precision: str
-    backend: str
 
 
 class Learner:
@@ -187,7 +185,6 @@ class Learner:
                 "seconds": sum(h.history["seconds"][-1] for h in histories),
                 "steps": sum(len(h.epoch) for h in histories) * self._epoch(cell),
                 "precision": model.dtype,
-                "backend": keras.backend.backend(),
             }
             model.save_preset(folder, metadata={"benchmark": record})
             shutil.rmtree(checkpoints, ignore_errors=True)
@@ -198,7 +195,6 @@ class Learner:
             float(record["seconds"]),
             int(record["steps"]),
             str(record["precision"]),
-            str(record["backend"]),
         )
 
 
@@ -218,7 +214,7 @@ def applied(
 ) -> tuple[Stack, float]:
     """Super-resolve slices of a pair, without the last back-projection.
 
-    Intensities are those of the whole stack, as in the use of a volume.
+    Intensities are normalised over the slices given.
 
     Returns:
         Slices ``(n, H, W)`` in the T2's units, and the seconds a slice.

@@ -26,6 +26,7 @@ from guided_sr.evaluation.benchmark.lines import (
     read_lines,
 )
 from guided_sr.evaluation.benchmark.subjects import Subjects
+from guided_sr.evaluation.measures import central_slices
 from guided_sr.evaluation.peers import PEERS
 from guided_sr.metrics import psnr, ssim
 from guided_sr.physics.back_projection import back_project
@@ -172,14 +173,14 @@ class Benchmark:
         kind = cell.how.kind
         count = self.config.cells.slices
         if kind == "classical":
-            indices = central(len(pair.low), count)
+            indices = central_slices(len(pair.low), count)
             plan = _plan(pair)
             begun = time.perf_counter()
             images = PEERS[cell.method](pair.low[indices], pair.guide[indices], plan)
             seconds = (time.perf_counter() - begun) / len(indices)
             return Tested(indices, images, [], seconds)
         if kind != "internal":
-            indices = central(len(pair.low), count)
+            indices = central_slices(len(pair.low), count)
             if kind == "refined":
                 trained = self.learner.refined(cell, name)
             else:
@@ -251,12 +252,6 @@ def hardware() -> str:
     except OSError:
         pass
     return f"{os.cpu_count()} cores, {kind}"
-
-
-def central(n: int, count: int) -> list[int]:
-    """The central slices of a stack (60 of them are ``n/2 - 30`` to ``n/2 + 29``)."""
-    start = max(0, n // 2 - count // 2)
-    return list(range(start, min(n, start + count)))
 
 
 def spread(n: int, count: int, few: int) -> list[int]:

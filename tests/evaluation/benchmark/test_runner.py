@@ -8,7 +8,7 @@ import pytest
 from guided_sr.errors import GuidedSRWarning, UsageError
 from guided_sr.evaluation.benchmark import BenchmarkConfig, find_subjects
 from guided_sr.evaluation.benchmark.lines import append_line, read_lines
-from guided_sr.evaluation.benchmark.runner import Benchmark, central, spread
+from guided_sr.evaluation.benchmark.runner import Benchmark, spread
 from guided_sr.metrics import psnr
 from guided_sr.physics.back_projection import back_project
 from guided_sr.physics.cascade_plan import CascadePlan
@@ -159,12 +159,6 @@ def test_lines_of_another_format_are_run_again(tmp_path):
     file = tmp_path / "cells.jsonl"
     append_line(file, {"format": 0, "key": "a"})
     assert list(read_lines(file)) == []
-
-
-def test_the_central_slices_are_those_of_the_measures():
-    assert central(182, 60) == list(range(61, 121))
-    assert central(9, 60) == list(range(9))
-    assert central(10, 1) == [5]
 
 
 def test_the_few_slices_hold_the_centre():
