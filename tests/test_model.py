@@ -156,7 +156,7 @@ def test_an_unknown_scale_names_the_known_one(trained, pair):
 def test_a_scale_of_two_factors_is_named_as_a_pair(tiny, pair):
     model = GuidedSRModel(precision="float32", **tiny)
     model.scale = (2.0, 1.0)
-    with pytest.raises(UnknownScaleError, match=r"it knows 2x1$|it knows 2x1\."):
+    with pytest.raises(UnknownScaleError, match=r"it knows 2x1\."):
         model.predict_cascade(*pair, scale=3)
     assert model.known_scale(2) == (2.0, 1.0)
 
