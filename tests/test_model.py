@@ -156,8 +156,61 @@ def test_an_unknown_scale_names_the_known_one(trained, pair):
 def test_a_scale_of_two_factors_is_named_as_a_pair(tiny, pair):
     model = GuidedSRModel(precision="float32", **tiny)
     model.scale = (2.0, 1.0)
-    with pytest.raises(UnknownScaleError, match=r"it knows 2 x 1"):
-        model.predict_cascade(*pair, scale=2)
+    with pytest.raises(UnknownScaleError, match=r"it knows 2x1\."):
+        model.predict_cascade(*pair, scale=3)
+    assert model.known_scale(2) == (2.0, 1.0)
+
+
+@pytest.fixture
+def sliced(small_head, tiny):
+    """Rows-only pairs of two factors, and a model that has learnt from both."""
+    coarse = [degrade(small_head.t2, (s, 1)) for s in (2, 3)]
+    model = GuidedSRModel(precision="float32", **tiny)
+    model.fit_external(
+        [(low, small_head.t1) for low in coarse],
+        scale=(2, 1),
+        scale_range=(2, 4),
+        stages=2,
+        max_steps=1,
+        batch_size=4,
+        patch_size=16,
+        verbose=0,
+    )
+    return model
+
+
+def test_a_model_of_a_range_serves_every_factor_inside(sliced, small_head, tmp_path):
+    assert (sliced.scale, sliced.scale_range) == ((2.0, 1.0), (2.0, 4.0))
+    again = GuidedSRModel.from_preset(
+        sliced.save_preset(tmp_path / "slices"), precision="float32"
+    )
+    assert again.scale_range == (2.0, 4.0)
+    for factor in (2, 3, (4, 1)):
+        rows = factor if isinstance(factor, int) else factor[0]
+        low = degrade(small_head.t2, (rows, 1))
+        assert again.predict_cascade(low, small_head.t1, scale=factor).shape == (
+            3,
+            48,
+            48,
+        )
+    with pytest.raises(UnknownScaleError, match="it knows 2x1 to 4x1"):
+        again.predict_cascade(low, small_head.t1, scale=5)
+
+
+def test_a_pair_outside_the_range_is_refused_before_any_training(small_head, tiny):
+    model = GuidedSRModel(precision="float32", **tiny)
+    pair = (degrade(small_head.t2, (4, 1)), small_head.t1)
+    with pytest.raises(UnknownScaleError, match="pair 1 has scale 4x1, the range is 2"):
+        model.fit_external([pair], scale=(2, 1), scale_range=(2, 3))
+
+
+def test_internal_learning_takes_a_factor_from_the_range(sliced, small_head):
+    pair = (degrade(small_head.t2, (3, 1)), small_head.t1)
+    sliced.fit_internal(
+        *pair, scale=3, init=sliced, max_steps=1, batch_size=4, patch_size=16, verbose=0
+    )
+    assert sliced.scale == (3.0, 1.0)
+    assert sliced.scale_range is None
 
 
 def test_a_model_without_weights_says_so(tiny, pair, tmp_path):
@@ -469,7 +522,7 @@ def test_refinement_starts_from_a_preset_folder(trained, small_head, tiny, tmp_p
     [
         ({"filters": 4}, "another network"),
         ({"stages": 1}, "has 2 stages, not 1"),
-        ({"scale": 4}, r"trained for scale \(2.0, 2.0\), not \(4.0, 4.0\)"),
+        ({"scale": 4}, r"trained for scale 2, not 4"),
     ],
 )
 def test_a_start_that_does_not_fit_is_refused(

@@ -14,6 +14,9 @@ from guided_sr.presets import (
     list_presets,
     locate_preset,
     read_config,
+    scale_text,
+    served_factors,
+    served_text,
     verify_preset,
 )
 
@@ -26,16 +29,13 @@ class Chosen:
         name: As given or chosen: a preset's name or a folder.
         folder: Where it lies.
         config: Its configuration.
+        scale: Factor of rows and columns that it is to serve.
     """
 
     name: str
     folder: Path
     config: PresetConfig
-
-    @property
-    def scale(self) -> tuple[float, float]:
-        """Factor of rows and columns."""
-        return self.config.scale
+    scale: tuple[float, float]
 
     def describe(self) -> str:
         """Name and the start of the first weights' sha256."""
@@ -51,14 +51,6 @@ def scale_of(entry: dict[str, Any]) -> tuple[float, float] | None:
     if isinstance(value, Sequence) and len(value) == 2:
         return float(value[0]), float(value[1])
     return None
-
-
-def scale_text(scale: Sequence[float] | None) -> str:
-    """``"4"`` for a scale of both axes, ``"4x1"`` for one of each."""
-    if scale is None:
-        return "?"
-    rows, columns = scale
-    return f"{rows:g}" if rows == columns else f"{rows:g}x{columns:g}"
 
 
 def _same(scale: Sequence[float] | None, factor: float) -> bool:
@@ -112,12 +104,13 @@ def choose_model(
     name = default_preset(scale) if model is None and scale is not None else str(model)
     folder = locate_preset(name)
     config = read_config(folder)
-    if scale is not None and not _same(config.scale, scale):
+    factors = served_factors(scale, config.scale, config.scale_range)
+    if factors is None:
+        known = served_text(config.scale, config.scale_range)
         raise UnknownScaleError(
-            f"the model was not trained for scale {scale:g}; it knows"
-            f" {scale_text(config.scale)}",
+            f"the model was not trained for scale {scale:g}; it knows {known}",
             path=folder,
-            mend=f"give --scale {scale_text(config.scale)}, or another {option}",
+            mend=f"give --scale {known}, or another {option}",
         )
     verify_preset(name)
-    return Chosen(name, folder, config)
+    return Chosen(name, folder, config, factors)

@@ -44,8 +44,8 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
 
 def execute_list(args: argparse.Namespace) -> int:
     """Print name, scale, stages, size and description of every preset."""
-    from guided_sr.cli.choose import scale_of, scale_text
-    from guided_sr.presets import describe_preset, list_presets
+    from guided_sr.cli.choose import scale_of
+    from guided_sr.presets import describe_preset, list_presets, scale_text
 
     entries = {name: describe_preset(name) for name in list_presets()}
     if args.json:

@@ -208,7 +208,7 @@ def _is_remnant(path: Path) -> bool:
 def _plan(
     pair: Pair, chosen: Chosen, path: Path, args: argparse.Namespace
 ) -> list[tuple[str, str]]:
-    from guided_sr.cli.choose import scale_text
+    from guided_sr.presets import scale_text
 
     source = pair.inputs.source
     assert source is not None

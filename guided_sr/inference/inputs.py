@@ -144,14 +144,14 @@ def prepare(
         )
     guide = t1 if guided else None
     factors = (1.0, 1.0) if scale is None else scale_per_axis(scale)
-    if _is_array(t2):
-        if guide is not None and not _is_array(guide):
+    if is_array(t2):
+        if guide is not None and not is_array(guide):
             raise UsageError(
                 "the T2 is an array but the T1 is not",
                 mend="give both as arrays, or both as images or paths",
             )
         return _from_arrays(t2, guide, factors, target_shape)
-    if _is_array(guide):
+    if is_array(guide):
         raise UsageError(
             "the T1 is an array but the T2 is not",
             mend="give both as arrays, or both as images or paths",
@@ -184,7 +184,8 @@ def _warn_of_coarse_guide(
         )
 
 
-def _is_array(x: Any) -> bool:
+def is_array(x: Any) -> bool:
+    """Whether something is an array, and no image, path or volume."""
     known = isinstance(x, str | os.PathLike | Volume) or hasattr(x, "affine")
     return x is not None and not known
 

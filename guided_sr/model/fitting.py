@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from guided_sr.errors import UsageError
+from guided_sr.presets import served_factors, served_text
 from guided_sr.training.augmentation import SUPERVISED
 from guided_sr.training.callbacks import ResidualCallback
 from guided_sr.training.options import TrainingOptions
@@ -45,15 +46,20 @@ class Start:
     Attributes:
         networks: One a stage.
         scale: Factor of rows and columns.
+        scale_range: Least and largest factor they serve, or `None`.
     """
 
     networks: Sequence[keras.Model]
     scale: tuple[float, float]
+    scale_range: tuple[float, float] | None = None
 
     def check(
         self, build: Callable[[], keras.Model], scale: Any, stages: int | None
-    ) -> None:
+    ) -> tuple[float, float]:
         """Refuse networks that cannot be the start of this training.
+
+        Returns:
+            The factors to learn.
 
         Raises:
             UsageError: If the network, the scale or the number of stages differs.
@@ -71,12 +77,14 @@ class Start:
                 f" not {stages}",
                 mend="leave stages out",
             )
-        if scale is not None and tuple(scale) != tuple(self.scale):
+        factors = served_factors(scale, self.scale, self.scale_range)
+        if factors is None:
+            known = served_text(self.scale, self.scale_range)
             raise UsageError(
-                f"the model to start from was trained for scale {self.scale}, not"
-                f" {scale}",
+                f"the model to start from was trained for scale {known}, not {scale}",
                 mend="leave scale out",
             )
+        return factors
 
 
 class InternalProgress(keras.callbacks.Callback):

@@ -7,14 +7,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
-import numpy as np
 
 from guided_sr.errors import UnknownScaleError, UsageError
 from guided_sr.model import fitting, preset
 from guided_sr.networks.registry import build_backbone, takes_guide
 from guided_sr.physics.back_projection import BackProjection, Method
 from guided_sr.physics.cascade_plan import StageBlur, scale_per_axis
-from guided_sr.presets import list_presets
+from guided_sr.presets import list_presets, served_factors, served_text
 from guided_sr.runtime import resolve_precision
 from guided_sr.training.options import TrainingOptions
 from guided_sr.training.stages import CascadeTrainer
@@ -44,6 +43,7 @@ class LearningModel:
         self.dtype = resolve_precision(precision)
         self.networks: list[keras.Model] = []
         self.scale: tuple[float, float] | None = None
+        self.scale_range: tuple[float, float] | None = None
         self.metadata: dict[str, Any] = {}
         self.name: str | None = None
         self.weights: dict[str, str] = {}
@@ -66,6 +66,7 @@ class LearningModel:
         scale: float | Sequence[float],
         stages: int = 3,
         *,
+        scale_range: tuple[float, float] | None = None,
         init: str | os.PathLike[str] | LearningModel | None = None,
         weights: Sequence[float] | None = None,
         callbacks: Sequence[keras.callbacks.Callback] = (),
@@ -84,6 +85,9 @@ class LearningModel:
                 model without guide, T2 images alone.
             scale: Factor to learn, of both in-plane axes or one for each.
             stages: Number r of stages (3 in the paper).
+            scale_range: Least and largest factor that the model shall serve on the
+                enlarged axes. Each ``(t2, t1)`` pair of arrays then has the factor
+                that its sizes tell, within the range; all others have ``scale``.
             init: Preset, folder or trained model whose weights are the start.
             weights: How often a slice of each pair is drawn, against the others';
                 equal by default.
@@ -103,6 +107,7 @@ class LearningModel:
 
         Raises:
             UsageError: If an option is unknown or out of range.
+            UnknownScaleError: If the factor of a pair is out of `scale_range`.
             DataError: If data are unusable, slices too small or the loss diverges.
         """
         return self._fit_pairs(
@@ -110,6 +115,7 @@ class LearningModel:
             pairs,
             fitting.training_options(training, {}),
             scale=scale,
+            scale_range=scale_range,
             stages=stages,
             init=init,
             weights=weights,
@@ -221,10 +227,9 @@ class LearningModel:
         """
         defaults = fitting.INTERNAL if init is None else fitting.REFINEMENT
         options = fitting.training_options(training, defaults)
-        factors = None if scale is None else scale_per_axis(scale)
-        start = self._start(init, factors, stages)
+        start, factors = self._start(init, scale, stages)
         if start is not None:
-            factors, stages = start.scale, len(start.networks)
+            stages = len(start.networks)
         if factors is None:
             raise UsageError("there is no scale to learn", mend="give scale=, or init=")
         stages = 3 if stages is None else stages
@@ -255,15 +260,21 @@ class LearningModel:
         *,
         scale: float | Sequence[float],
         stages: int,
+        scale_range: tuple[float, float] | None = None,
         init: str | os.PathLike[str] | LearningModel | None,
         weights: Sequence[float] | None,
         **how: Any,
     ) -> Histories:
         factors = scale_per_axis(scale)
-        start = self._start(init, factors, stages)
+        start, _ = self._start(init, factors, stages)
         learning = self._learning(factors, stages)
+        if scale_range is not None:
+            learning["scale_range"] = how["scale_range"] = scale_range
         subjects = prepared(pairs, **learning, weights=weights)
-        return self._fit(subjects, options, start, **how)
+        histories = self._fit(subjects, options, start, **how)
+        if scale_range is not None:
+            self.scale, self.scale_range = factors, scale_range
+        return histories
 
     def _learning(self, scale: tuple[float, float], stages: int) -> dict[str, Any]:
         return {
@@ -276,18 +287,19 @@ class LearningModel:
     def _start(
         self,
         init: str | os.PathLike[str] | LearningModel | None,
-        scale: tuple[float, float] | None,
+        scale: float | Sequence[float] | None,
         stages: int | None,
-    ) -> fitting.Start | None:
+    ) -> tuple[fitting.Start | None, tuple[float, float] | None]:
         if init is None:
-            return None
+            return None, None if scale is None else scale_per_axis(scale)
         model = init
         if not isinstance(model, LearningModel):
             precision = self.dtype.removeprefix("mixed_")
             model = preset.load(type(self), model, precision=precision)
-        start = fitting.Start(list(model.networks), model.known_scale())
-        start.check(self.build, scale, stages)
-        return start
+        start = fitting.Start(
+            list(model.networks), model.known_scale(), model.scale_range
+        )
+        return start, start.check(self.build, scale, stages)
 
     def _fit(
         self,
@@ -305,17 +317,20 @@ class LearningModel:
             **how,
         )
         self.networks, histories = trainer.run()
-        self.scale = subjects[0].plan.scale
+        self.scale, self.scale_range = subjects[0].plan.scale, None
         self.name, self.weights, self.metadata = None, {}, {}
         return histories
 
     def known_scale(
         self, scale: float | Sequence[float] | None = None
     ) -> tuple[float, float]:
-        """The scale the model was trained for, if it is the one asked for.
+        """The factors of rows and columns, if the model serves what is asked for.
+
+        Args:
+            scale: A number or a pair; `None` for what the model was trained for.
 
         Raises:
-            UnknownScaleError: If it is another one.
+            UnknownScaleError: If the model does not serve it.
             UsageError: If the model was not trained at all.
         """
         if self.scale is None:
@@ -323,12 +338,12 @@ class LearningModel:
                 "the model has no weights yet",
                 mend="call fit_external, or GuidedSRModel.from_preset",
             )
-        asked = self.scale if scale is None else scale_per_axis(scale)
-        if not np.allclose(asked, self.scale, rtol=1e-3):
-            known = " x ".join(f"{factor:g}" for factor in dict.fromkeys(self.scale))
+        factors = served_factors(scale, self.scale, self.scale_range)
+        if factors is None:
+            known = served_text(self.scale, self.scale_range)
             raise UnknownScaleError(
                 f"the model was not trained for scale {scale}; it knows {known}",
                 mend=f"presets are {', '.join(list_presets())}; or train with"
                 " fit_external",
             )
-        return self.scale
+        return factors

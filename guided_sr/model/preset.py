@@ -61,7 +61,7 @@ def load(
         stage = model.build()
         load_weights(stage, path)
         model.networks.append(stage)
-    model.scale = config.scale
+    model.scale, model.scale_range = config.scale, config.scale_range
     model.name = folder.name
     model.weights = dict(config.weights)
     model.metadata = read_metadata(folder)
@@ -87,6 +87,7 @@ def save(
         ),
         guided=model.guided,
         scale=scale,
+        scale_range=model.scale_range,
         stages=model.stages,
         stage_blur=model.stage_blur,
         back_projection=BackProjectionConfig(**vars(model.back_projection)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import keras
@@ -54,6 +55,7 @@ class CascadeTrainer:
         back_projection: What follows each stage.
         options: Everything else.
         initial: One network a stage whose weights are the start, or `None`.
+        scale_range: As in `subjects_of`, for the pairs that an `IBPCallback` watches.
         schedule: Gives the learning-rate schedule of a stage in place of that of the
             options.
         seconds: Most seconds in all, shared equally by the stages; `None` for no
@@ -71,6 +73,7 @@ class CascadeTrainer:
         back_projection: BackProjection,
         options: TrainingOptions,
         initial: Sequence[keras.Model] | None = None,
+        scale_range: tuple[float, float] | None = None,
         schedule: Callable[[], StatefulCallback] | None = None,
         seconds: float | None = None,
         callbacks: Sequence[keras.callbacks.Callback] = (),
@@ -94,7 +97,9 @@ class CascadeTrainer:
         sharp = self.subjects[0].truth is not None
         for callback in self.callbacks:
             if isinstance(callback, IBPCallback):
-                prepared = supervised_subjects_of if sharp else subjects_of
+                prepared: Callable[..., list[Subject]] = supervised_subjects_of
+                if not sharp:
+                    prepared = partial(subjects_of, scale_range=scale_range)
                 watched = prepared(
                     callback.pairs,
                     scale=self.plan.scale,

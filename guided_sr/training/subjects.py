@@ -10,14 +10,15 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from guided_sr.errors import DataError, UsageError
+from guided_sr.errors import DataError, UnknownScaleError, UsageError
 from guided_sr.inference.cascade import FOREGROUND, StageRunner, batches
-from guided_sr.inference.inputs import prepare
+from guided_sr.inference.inputs import is_array, prepare
 from guided_sr.layers.projection import separable
 from guided_sr.physics.back_projection import BackProjection
 from guided_sr.physics.cascade_plan import CascadePlan, StageBlur
 from guided_sr.physics.degrade import crop_to_multiple, degrade
 from guided_sr.physics.operators import SeparableOperator
+from guided_sr.presets import scale_text, served_factors, served_text
 from guided_sr.training.patches import LevelStack
 
 Stack = NDArray[np.float32]
@@ -121,6 +122,7 @@ def subjects_of(
     guided: bool,
     stage_blur: StageBlur,
     weights: Sequence[float] | None = None,
+    scale_range: tuple[float, float] | None = None,
 ) -> list[Subject]:
     """Check and prepare all pairs before the first slow step.
 
@@ -133,15 +135,21 @@ def subjects_of(
         guided: Whether there is a guide.
         stage_blur: As in `CascadePlan.create`.
         weights: How often a slice of each pair is drawn; equal by default.
+        scale_range: Least and largest factor of the enlarged axes. Pairs of arrays
+            then have the factor that their sizes tell.
 
     Raises:
         UsageError: If there are no pairs, weights do not fit them, or one has no T1
             though a guide is due.
+        UnknownScaleError: If the factor of a pair is out of the range.
         DataError: If no slice of a pair holds anything.
     """
     subjects = []
     for number, (pair, weight) in enumerate(_weighted(pairs, weights), 1):
-        inputs = prepare(pair[0], pair[1], guided=guided, scale=scale)
+        factors = scale
+        if scale_range is not None:
+            factors = _factors(pair, number, scale, scale_range)
+        inputs = prepare(pair[0], pair[1], guided=guided, scale=factors)
         plan = inputs.plan(stages=stages, stage_blur=stage_blur)
         low, guide = inputs.normalised()
         filled = _filled(low, number)
@@ -197,6 +205,27 @@ def supervised_subjects_of(
             )
         )
     return subjects
+
+
+def _factors(
+    pair: Pair,
+    number: int,
+    scale: tuple[float, float],
+    scale_range: tuple[float, float],
+) -> tuple[float, float]:
+    """The factors of a pair of arrays, by their sizes; of any other, the scale."""
+    factors = scale
+    if is_array(pair[0]) and is_array(pair[1]):
+        shapes = zip(np.shape(pair[1])[-2:], np.shape(pair[0])[-2:], strict=True)
+        rows, columns = (fine / coarse for fine, coarse in shapes)
+        factors = (rows, columns)
+    if min(factors) < 1.0 or served_factors(factors, scale, scale_range) is None:
+        raise UnknownScaleError(
+            f"training pair {number} has scale {scale_text(factors)}, the range is"
+            f" {served_text(scale, scale_range)}",
+            mend="leave the pair out, or widen scale_range",
+        )
+    return factors
 
 
 def _weighted(

@@ -17,18 +17,25 @@ from guided_sr.volumes.nifti import (
     sha256_of,
     write_volume,
 )
+from guided_sr.volumes.orientation import Orientation
+from guided_sr.volumes.peek import read_grid
+from guided_sr.volumes.target import TargetGrid, choose_target
 from guided_sr.volumes.views import from_slices, to_slices
 from guided_sr.volumes.writing import refuse_same_file
 
 __all__ = [
     "IntensityScale",
+    "Orientation",
+    "TargetGrid",
     "Volume",
     "bring_to_grid",
+    "choose_target",
     "corners",
     "fit_intensity",
     "from_slices",
     "make_image",
     "overlap_fraction",
+    "read_grid",
     "read_volume",
     "refuse_same_file",
     "require_overlap",

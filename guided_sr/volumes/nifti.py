@@ -30,18 +30,17 @@ from guided_sr.errors import (
     UsageError,
     warn_user,
 )
-from guided_sr.volumes.container import read_head, read_payload, sha256_of
+from guided_sr.volumes.container import read_payload, sha256_of
 from guided_sr.volumes.finite import as_float32, make_finite
 from guided_sr.volumes.geometry import corners, voxel_sizes
 from guided_sr.volumes.header import (
-    HEAD_BYTES,
     affine_of,
     is_affine,
     output_codes,
-    parse,
     refuse_unreal,
 )
 from guided_sr.volumes.locate import MGH_SUFFIXES, locate, suffix_of
+from guided_sr.volumes.peek import read_layout
 from guided_sr.volumes.writing import (
     json_text,
     prepare_output,
@@ -275,12 +274,11 @@ def _load(
     path: Path, name: str, max_voxels: int, affine: np.ndarray | None = None
 ) -> tuple[np.ndarray, Any, np.ndarray, str]:
     """Header checks, then the voxels as float32; NaN is still in them."""
-    mgh = suffix_of(path) in MGH_SUFFIXES
-    head = read_head(path, HEAD_BYTES, name=name)
-    layout = parse(head, mgh=mgh, path=path, name=name)
+    layout, head = read_layout(path, name=name)
     _refuse_huge(layout.shape, max_voxels, path, name)
     if affine is None:
         affine = affine_of(layout.header, layout.shape, path=path, name=name)
+    mgh = suffix_of(path) in MGH_SUFFIXES
     payload = read_payload(path, head, layout.end, name=name, allow_tail=mgh)
     stored = ArrayProxy(
         io.BytesIO(payload.content),

@@ -24,6 +24,7 @@ from guided_sr.errors import (
 from guided_sr.volumes import nifti
 from guided_sr.volumes.geometry import corners, target_affine
 from guided_sr.volumes.nifti import Volume, make_image, read_volume, write_volume
+from guided_sr.volumes.peek import read_grid
 
 DATA = np.random.default_rng(0).normal(100, 30, (9, 8, 7)).astype(np.float32)
 
@@ -372,3 +373,13 @@ def test_data_that_cannot_be_stored_are_refused(tmp_path):
     with pytest.raises(GeometryError, match="affine"):
         write_volume(out, DATA, np.zeros((4, 4)))
     assert listing(tmp_path) == []
+
+
+def test_the_grid_is_known_without_the_voxels(nifti_pair, tmp_path):
+    affine, shape = read_grid(nifti_pair.t2)
+    whole = read_volume(nifti_pair.t2)
+    assert shape == whole.data.shape
+    np.testing.assert_array_equal(affine, whole.affine)
+    half = tmp_path / "half.nii.gz"
+    half.write_bytes(nifti_pair.t2.read_bytes()[:800])
+    assert read_grid(half)[1] == shape
