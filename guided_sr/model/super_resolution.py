@@ -148,7 +148,7 @@ class GuidedSRModel(LearningModel):
 
     @staticmethod
     def presets() -> list[str]:
-        """Names of the packaged presets."""
+        """Names of the known presets."""
         return list_presets()
 
     @staticmethod
@@ -167,10 +167,11 @@ class GuidedSRModel(LearningModel):
         """Load a trained model.
 
         The networks are built from the package's code; only numbers come from the
-        files, after their sha256 has been checked.
+        files, after their sha256 has been checked. A preset that does not come with
+        the package is downloaded the first time.
 
         Args:
-            name_or_dir: Name of a packaged preset (`presets`) or a folder made by
+            name_or_dir: Name of a preset (`presets`) or a folder made by
                 `save_preset`.
             precision: As in `GuidedSRModel`.
             backbone: The network of a preset that was saved from a model of your own.
@@ -178,6 +179,7 @@ class GuidedSRModel(LearningModel):
         Raises:
             UnknownPresetError: If there is no such preset or folder.
             WeightsError: If a file is missing, damaged, or of another network.
+            GuidedSRError: If the preset cannot be downloaded.
         """
         return preset.load(cls, name_or_dir, precision=precision, backbone=backbone)
 

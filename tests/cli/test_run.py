@@ -321,7 +321,7 @@ def test_the_default_model_is_the_preset_of_the_scale(
     }
     asked = []
 
-    def locate(name: str) -> Path:
+    def locate(name: str, **_: bool) -> Path:
         asked.append(name)
         return model_dir
 
