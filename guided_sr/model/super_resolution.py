@@ -188,6 +188,7 @@ class GuidedSRModel(LearningModel):
         directory: str | os.PathLike[str],
         *,
         metadata: dict[str, Any] | None = None,
+        half: bool = False,
         force: bool = False,
     ) -> Path:
         """Save the model as a preset folder.
@@ -196,6 +197,8 @@ class GuidedSRModel(LearningModel):
             directory: Folder to make, with `config.json`, `metadata.json` and one
                 weights file a stage.
             metadata: What else shall stand in `metadata.json`: data, licence, figures.
+            half: Whether the weights are stored as float16, in half the space. They
+                are loaded as float32 again, rounded; this model keeps its own.
             force: Whether an existing preset there is replaced.
 
         Returns:
@@ -203,6 +206,7 @@ class GuidedSRModel(LearningModel):
 
         Raises:
             UsageError: If the model has no weights yet.
+            WeightsError: If a weight is too large for half precision.
             CannotCreateError: If the folder holds a preset already, or cannot be made.
         """
         return preset.save(
@@ -210,5 +214,6 @@ class GuidedSRModel(LearningModel):
             directory,
             scale=self.known_scale(),
             metadata=metadata,
+            half=half,
             force=force,
         )
