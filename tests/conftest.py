@@ -6,7 +6,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -74,6 +74,7 @@ class PresetServer:
 
     def __init__(self, folder: Path) -> None:
         self.requests: list[str] = []
+        self.entry: dict[str, Any] = {}
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -145,46 +146,58 @@ def far_preset(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def preset_server(
-    far_preset: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[PresetServer]:
-    """A server that has `far_preset`."""
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+def publish_preset(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[Path], PresetServer]]:
+    """Serve a folder as the only preset that the registry knows, which is not
+    packaged; its registry entry is `entry` of the server. The cache is
+    ``tmp_path / "home"``, which is not there yet."""
+    servers = []
+
+    def publish(folder: Path) -> PresetServer:
+        server = PresetServer(folder)
+        servers.append(server)
+        server.entry = {
+            "description": "far",
+            "scale": [2.0, 2.0],
+            "stages": 2,
+            "guided": True,
+            "packaged": False,
+            "files": {
+                path.name: {
+                    "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+                    "bytes": path.stat().st_size,
+                }
+                for path in sorted(folder.iterdir())
+            },
+            "urls": [server.url("whole")],
+        }
+        known = {folder.name: server.entry}
+        monkeypatch.setattr("guided_sr.presets.entries.registry", lambda: known)
+        return server
+
     monkeypatch.setattr("guided_sr.presets.download.PAUSE_SECONDS", 0.0)
-    server = PresetServer(far_preset)
-    yield server
-    server.close()
-
-
-@pytest.fixture
-def far_entry(
-    far_preset: Path,
-    preset_server: PresetServer,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> dict[str, Any]:
-    """The registry entry of `far_preset`, which is the only one known and is not
-    packaged; an empty cache in `tmp_path / "home"`."""
-    entry = {
-        "description": "far",
-        "scale": [2.0, 2.0],
-        "stages": 2,
-        "guided": True,
-        "packaged": False,
-        "files": {
-            path.name: {
-                "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-                "bytes": path.stat().st_size,
-            }
-            for path in sorted(far_preset.iterdir())
-        },
-        "urls": [preset_server.url("whole")],
-    }
-    monkeypatch.setattr("guided_sr.presets.entries.registry", lambda: {"far_x2": entry})
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("GUIDED_SR_HOME", str(tmp_path / "home"))
     for name in ("GUIDED_SR_OFFLINE", "GUIDED_SR_WEIGHTS_URL"):
         monkeypatch.delenv(name, raising=False)
-    return entry
+    yield publish
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture
+def preset_server(
+    far_preset: Path, publish_preset: Callable[[Path], PresetServer]
+) -> PresetServer:
+    """A server that has `far_preset`."""
+    return publish_preset(far_preset)
+
+
+@pytest.fixture
+def far_entry(preset_server: PresetServer) -> dict[str, Any]:
+    """The registry entry of `far_preset`, which may be changed."""
+    return preset_server.entry
 
 
 TINY = {"blocks": 1, "convolutions": 2, "filters": 8, "growth": 8}

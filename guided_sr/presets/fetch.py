@@ -77,6 +77,11 @@ def asset_name(name: str, file: str) -> str:
     return f"{name}.{file}"
 
 
+def asset_url(base: str, name: str, file: str) -> str:
+    """Address of a preset's file on a server."""
+    return f"{base.rstrip('/')}/{asset_name(name, file)}"
+
+
 def base_urls(name: str) -> list[str]:
     """Addresses that a preset can be had from, that of the environment first.
 
@@ -91,7 +96,7 @@ def base_urls(name: str) -> list[str]:
             path=own,
             mend="give one that begins with https:// or http://",
         )
-    return [base.rstrip("/") for base in ([own] if own else []) + bases]
+    return [own, *bases] if own else bases
 
 
 def is_complete(folder: Path, name: str) -> bool:
@@ -145,7 +150,7 @@ def _sources(name: str, folder: Path) -> list[str]:
     if is_offline():
         files = describe_preset(name)["files"]
         file = min(files)
-        url = _url(bases[0], name, file) if bases else "no known address"
+        url = asset_url(bases[0], name, file) if bases else "no known address"
         raise MissingInputError(
             f"the preset {name} is not on this machine, and {OFFLINE} forbids to"
             f" download {file} (sha256 {files[file]['sha256']}) and the others from"
@@ -169,10 +174,6 @@ def _sources(name: str, folder: Path) -> list[str]:
             " folder from a machine that has it",
         )
     return bases
-
-
-def _url(base: str, name: str, file: str) -> str:
-    return f"{base}/{asset_name(name, file)}"
 
 
 def _renew(
@@ -207,7 +208,7 @@ def _download_all(name: str, partial: Path, bases: list[str], quiet: bool) -> No
                 advance(before + done, total)
 
             download(
-                [_url(base, name, file) for base in bases],
+                [asset_url(base, name, file) for base in bases],
                 partial / file,
                 sha256=known["sha256"],
                 size=known["bytes"],

@@ -44,6 +44,14 @@ def test_the_presets_that_are_here_are_whole(
     assert capsys.readouterr().out.count("as they should be") == len(here)
 
 
+@pytest.mark.parametrize("command", ["--help", "--version", "info"])
+def test_nothing_is_downloaded_before_a_preset_is_asked_for(
+    command: str, preset_server: Any
+) -> None:
+    assert main([command]) == 0
+    assert preset_server.requests == []
+
+
 def test_pull_brings_a_preset_that_path_and_verify_then_know(
     far_entry: dict[str, Any],
     preset_server: Any,
