@@ -3,6 +3,11 @@
 Run after a preset has been trained (`guided-sr train recipe`):
 
     python pretrained/register.py --runs docs/benchmarks/runs.jsonl
+
+A preset in the folder `downloads` is registered as one that does not come with the
+package. `--half` first stores the weights of all presets in half precision. `--url`,
+once for each server, says where the folder of `release.py` has been uploaded; without
+it the addresses of the registry stay.
 """
 
 from __future__ import annotations
@@ -17,6 +22,8 @@ from guided_sr.training.recipes import read_recipe
 from guided_sr.volumes import sha256_of
 
 HERE = Path(__file__).parent
+DOWNLOADS = HERE / "downloads"
+MAX_PACKAGED = 30e6  # bytes
 REGISTRY = HERE.parent / "guided_sr" / "presets" / "registry.json"
 
 CARD = """---
@@ -33,7 +40,7 @@ measured; fine detail can be invented or copied from the T1.
 | | |
 |---|---|
 | scale | {scale:g} in-plane, {stages} stages |
-| network | GRDN, {parameters} parameters a stage, {size:.1f} MB in all |
+| network | GRDN, {parameters} parameters a stage, {size:.1f} MB in all ({dtype}) |
 | inputs | T2 (coarse in-plane) and T1 of the same person and session, registered |
 | trained by | `guided-sr train recipe pretrained/recipes/{name}.toml --data DATA` |
 | training | external learning on low-resolution T2 only (Iwamoto et al., eq. 4), \
@@ -86,14 +93,37 @@ def _mean(values: list[float], digits: int) -> str:
     return f"{mean:.{digits}f} ({spread})"
 
 
+def store_half(folder: Path) -> None:
+    """Store a preset's weights in half precision, and tell how far its probe moved."""
+    from guided_sr import GuidedSRModel
+    from guided_sr.inference.probe import probe_error
+
+    before = read_metadata(folder)
+    if before.get("weights_dtype") == "float16":
+        return
+    model = GuidedSRModel.from_preset(folder, precision="float32")
+    model.save_preset(folder, metadata=before, half=True, force=True)
+    moved = probe_error(read_metadata(folder)["probe"], before["probe"])
+    print(f"{folder.name}: stored in half precision, probe moved by {moved:.1e}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", required=True, type=Path)
-    lines = parser.parse_args().runs.read_text("utf-8").splitlines()
+    parser.add_argument("--half", action="store_true", help="store weights as float16")
+    parser.add_argument("--url", action="append", help="address of the uploaded files")
+    args = parser.parse_args()
+    lines = args.runs.read_text("utf-8").splitlines()
     runs = [json.loads(line) for line in lines]
-    registry = {}
-    for config_file in sorted(HERE.glob("*/config.json")):
+    former = json.loads(REGISTRY.read_text("utf-8"))
+    registry: dict[str, Any] = {}
+    found = [*HERE.glob("*/config.json"), *DOWNLOADS.glob("*/config.json")]
+    for config_file in sorted(found, key=lambda file: file.parent.name):
         folder = config_file.parent
+        if folder.name in registry:
+            parser.error(f"{folder.name} is there twice")
+        if args.half:
+            store_half(folder)
         config, metadata = read_config(folder), read_metadata(folder)
         recipe = read_recipe(HERE / "recipes" / f"{folder.name}.toml")
         table, folds = figures(runs, folder.name)
@@ -105,6 +135,7 @@ def main() -> None:
             stages=config.stages,
             parameters=metadata["parameters"],
             size=sum(sizes) / 1e6,
+            dtype=metadata.get("weights_dtype", "float32"),
             steps=recipe.training["max_steps"],
             seed=recipe.training["seed"],
             precision=metadata["precision"],
@@ -126,8 +157,16 @@ def main() -> None:
                 path.name: {"sha256": sha256_of(path), "bytes": path.stat().st_size}
                 for path in sorted(folder.iterdir())
             },
-            "urls": [],
+            "packaged": folder.parent == HERE,
+            "urls": args.url or former.get(folder.name, {}).get("urls", []),
         }
+    packaged = [entry["files"] for entry in registry.values() if entry["packaged"]]
+    size = sum(file["bytes"] for files in packaged for file in files.values())
+    if size >= MAX_PACKAGED:
+        parser.error(
+            f"the packaged presets have {size / 1e6:.1f} MB, more than"
+            f" {MAX_PACKAGED / 1e6:g}: use --half, or move some to {DOWNLOADS.name}"
+        )
     REGISTRY.write_text(json.dumps(registry, indent=1) + "\n", encoding="utf-8")
 
 

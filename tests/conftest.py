@@ -1,7 +1,14 @@
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import json
 import os
+import threading
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +60,144 @@ def nifti_pair(tmp_path: Path) -> NiftiPair:
         image.header.set_xyzt_units("mm")
         nib.save(image, path)
     return pair
+
+
+class PresetServer:
+    """A server on this machine that has one preset, and gives it well or badly.
+
+    ``url("whole")`` is the address of a folder whose files come as they are. Others
+    are named after their fault: "cut", "wrong" (another content), "page" (HTML with
+    status 200), "empty" (status 202 and nothing), "more" (bytes without end), "none"
+    (status 404), "second" (404 at the first request of a file), "late" (whole, but
+    not at once).
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.requests: list[str] = []
+        self.entry: dict[str, Any] = {}
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                again = self.path in outer.requests
+                outer.requests.append(self.path)
+                kind, name = self.path.lstrip("/").split("/")
+                data = (folder / name.removeprefix(f"{folder.name}.")).read_bytes()
+                status, length = 200, len(data)
+                if kind == "none" or (kind == "second" and not again):
+                    status, data, length = 404, b"", 0
+                elif kind == "empty":
+                    status, data, length = 202, b"", 0
+                elif kind == "cut":
+                    data = data[: len(data) // 2]
+                elif kind == "wrong":
+                    data = data[:-1] + bytes([data[-1] ^ 1])
+                elif kind == "page":
+                    data = b"\n<!DOCTYPE html><html>sign in</html>"
+                    length = len(data)
+                elif kind == "more":
+                    data, length = data * 50, 50 * length
+                elif kind == "late":
+                    time.sleep(0.3)
+                self.send_response(status)
+                self.send_header("Content-Length", str(length))
+                self.end_headers()
+                with contextlib.suppress(ConnectionError):
+                    self.wfile.write(data)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.thread = threading.Thread(
+            target=self.server.serve_forever, args=(0.02,), daemon=True
+        )
+        self.thread.start()
+
+    def url(self, kind: str) -> str:
+        return f"http://127.0.0.1:{self.server.server_port}/{kind}"
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+@pytest.fixture
+def far_preset(tmp_path: Path) -> Path:
+    """Folder of a preset "far_x2" whose weights only begin like weights."""
+    folder = tmp_path / "far_x2"
+    folder.mkdir()
+    digests = {}
+    for stage in (1, 2):
+        path = folder / f"stage_{stage}.weights.h5"
+        path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes([stage]) * 3000)
+        digests[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    config = {
+        "guided_sr_version": "0.1.0",
+        "backbone": {"name": "grdn"},
+        "guided": True,
+        "scale": [2, 2],
+        "stages": 2,
+        "weights": digests,
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+@pytest.fixture
+def publish_preset(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[Path], PresetServer]]:
+    """Serve a folder as the only preset that the registry knows, which is not
+    packaged; its registry entry is `entry` of the server. The cache is
+    ``tmp_path / "home"``, which is not there yet."""
+    servers = []
+
+    def publish(folder: Path) -> PresetServer:
+        server = PresetServer(folder)
+        servers.append(server)
+        server.entry = {
+            "description": "far",
+            "scale": [2.0, 2.0],
+            "stages": 2,
+            "guided": True,
+            "packaged": False,
+            "files": {
+                path.name: {
+                    "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+                    "bytes": path.stat().st_size,
+                }
+                for path in sorted(folder.iterdir())
+            },
+            "urls": [server.url("whole")],
+        }
+        known = {folder.name: server.entry}
+        monkeypatch.setattr("guided_sr.presets.entries.registry", lambda: known)
+        return server
+
+    monkeypatch.setattr("guided_sr.presets.download.PAUSE_SECONDS", 0.0)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("GUIDED_SR_HOME", str(tmp_path / "home"))
+    for name in ("GUIDED_SR_OFFLINE", "GUIDED_SR_WEIGHTS_URL"):
+        monkeypatch.delenv(name, raising=False)
+    yield publish
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture
+def preset_server(
+    far_preset: Path, publish_preset: Callable[[Path], PresetServer]
+) -> PresetServer:
+    """A server that has `far_preset`."""
+    return publish_preset(far_preset)
+
+
+@pytest.fixture
+def far_entry(preset_server: PresetServer) -> dict[str, Any]:
+    """The registry entry of `far_preset`, which may be changed."""
+    return preset_server.entry
 
 
 TINY = {"blocks": 1, "convolutions": 2, "filters": 8, "growth": 8}

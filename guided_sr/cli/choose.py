@@ -80,20 +80,28 @@ def default_preset(scale: float) -> str:
 
 
 def choose_model(
-    model: str | None, scale: float | None, *, option: str = "--model"
+    model: str | None,
+    scale: float | None,
+    *,
+    option: str = "--model",
+    quiet: bool = False,
 ) -> Chosen:
     """Find the model asked for and check its files.
+
+    A preset that is not on this machine is downloaded.
 
     Args:
         model: Name or folder; None takes the preset for the scale.
         scale: Factor; None takes the model's.
         option: What it was asked for with.
+        quiet: Whether a download shows no progress.
 
     Raises:
         UsageError: If neither is given.
         UnknownPresetError: If there is no such model.
         UnknownScaleError: If the model, or no preset, was trained for the scale.
         WeightsError: If a file is missing or damaged.
+        GuidedSRError: If it cannot be downloaded.
     """
     if model is None and scale is None:
         raise UsageError(
@@ -102,7 +110,7 @@ def choose_model(
             " tells which there are",
         )
     name = default_preset(scale) if model is None and scale is not None else str(model)
-    folder = locate_preset(name)
+    folder = locate_preset(name, quiet=quiet)
     config = read_config(folder)
     factors = served_factors(scale, config.scale, config.scale_range)
     if factors is None:

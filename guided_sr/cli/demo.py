@@ -86,7 +86,7 @@ def execute(args: argparse.Namespace) -> int:
     factor = args.scale
     if factor is None and args.model is None:
         factor = DEFAULT_SCALE
-    chosen = choose_model(args.model, factor)
+    chosen = choose_model(args.model, factor, quiet=args.quiet)
     folder = Path(args.out)
     paths = {key: folder / name for key, name in _FILES.items()}
     check_outputs(*paths.values(), sidecar_of(paths["ours"]), force=args.force)

@@ -104,7 +104,7 @@ def execute(args: argparse.Namespace) -> int:
     from guided_sr.volumes.locate import locate
 
     console = Console(quiet=args.quiet)
-    chosen = choose_model(args.model, args.scale)
+    chosen = choose_model(args.model, args.scale, quiet=args.quiet)
     guided = chosen.config.guided
     if guided and args.t1 is None:
         raise UsageError(

@@ -98,7 +98,9 @@ class Setup:
         """
         start = None
         if args.init is not None:
-            start = choose_model(args.init, args.scale, option="--init")
+            start = choose_model(
+                args.init, args.scale, option="--init", quiet=args.quiet
+            )
             _check_start(start, args, guided)
         elif args.scale is None:
             raise UsageError(

@@ -148,7 +148,7 @@ class GuidedSRModel(LearningModel):
 
     @staticmethod
     def presets() -> list[str]:
-        """Names of the packaged presets."""
+        """Names of the known presets."""
         return list_presets()
 
     @staticmethod
@@ -167,10 +167,11 @@ class GuidedSRModel(LearningModel):
         """Load a trained model.
 
         The networks are built from the package's code; only numbers come from the
-        files, after their sha256 has been checked.
+        files, after their sha256 has been checked. A preset that does not come with
+        the package is downloaded the first time.
 
         Args:
-            name_or_dir: Name of a packaged preset (`presets`) or a folder made by
+            name_or_dir: Name of a preset (`presets`) or a folder made by
                 `save_preset`.
             precision: As in `GuidedSRModel`.
             backbone: The network of a preset that was saved from a model of your own.
@@ -178,6 +179,7 @@ class GuidedSRModel(LearningModel):
         Raises:
             UnknownPresetError: If there is no such preset or folder.
             WeightsError: If a file is missing, damaged, or of another network.
+            GuidedSRError: If the preset cannot be downloaded.
         """
         return preset.load(cls, name_or_dir, precision=precision, backbone=backbone)
 
@@ -186,6 +188,7 @@ class GuidedSRModel(LearningModel):
         directory: str | os.PathLike[str],
         *,
         metadata: dict[str, Any] | None = None,
+        half: bool = False,
         force: bool = False,
     ) -> Path:
         """Save the model as a preset folder.
@@ -194,6 +197,8 @@ class GuidedSRModel(LearningModel):
             directory: Folder to make, with `config.json`, `metadata.json` and one
                 weights file a stage.
             metadata: What else shall stand in `metadata.json`: data, licence, figures.
+            half: Whether the weights are stored as float16, in half the space. They
+                are loaded as float32 again, rounded; this model keeps its own.
             force: Whether an existing preset there is replaced.
 
         Returns:
@@ -201,6 +206,7 @@ class GuidedSRModel(LearningModel):
 
         Raises:
             UsageError: If the model has no weights yet.
+            WeightsError: If a weight is too large for half precision.
             CannotCreateError: If the folder holds a preset already, or cannot be made.
         """
         return preset.save(
@@ -208,5 +214,6 @@ class GuidedSRModel(LearningModel):
             directory,
             scale=self.known_scale(),
             metadata=metadata,
+            half=half,
             force=force,
         )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import h5py
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from guided_sr.errors import WeightsError
 
@@ -53,6 +55,66 @@ def _datasets(path: Path) -> int:
     return count
 
 
-def save_weights(network: keras.Model, path: Path) -> None:
-    """Write a network's weights, which must have no optimizer state with them."""
-    network.save_weights(path, overwrite=True)
+def save_weights(network: keras.Model, path: Path, *, half: bool = False) -> None:
+    """Write a network's weights, which must have no optimizer state with them.
+
+    Args:
+        network: The network.
+        path: A ``.weights.h5`` file; replaced.
+        half: Whether they are rounded to float16 in the file, which then has half the
+            size. `load_weights` gives float32 again.
+
+    Raises:
+        WeightsError: If a weight is too large for float16.
+    """
+    if not half:
+        network.save_weights(path, overwrite=True)
+        return
+    half_precision(network, path=path)
+    whole = path.with_name(f".{path.name}")
+    try:
+        network.save_weights(whole, overwrite=True)
+        _copy_half(whole, path)
+    finally:
+        whole.unlink(missing_ok=True)
+
+
+def half_precision(
+    network: keras.Model, *, path: Path | None = None
+) -> list[NDArray[Any]]:
+    """A network's weights as they come back from a file of half precision.
+
+    Raises:
+        WeightsError: If a weight is too large for float16.
+    """
+    values = [np.asarray(one) for one in network.get_weights()]
+    with np.errstate(over="ignore"):
+        rounded = [_rounded(one).astype(one.dtype) for one in values]
+    for exact, one in zip(values, rounded, strict=True):
+        if not np.isfinite(one[np.isfinite(exact)]).all():
+            raise WeightsError(
+                f"a weight of {np.abs(exact).max():.3g} is too large for half"
+                " precision",
+                path=path,
+                mend="save in full precision",
+            )
+    return rounded
+
+
+def _rounded(values: NDArray[Any]) -> NDArray[Any]:
+    floating = np.issubdtype(values.dtype, np.floating)
+    return values.astype(np.float16) if floating else values
+
+
+def _copy_half(whole: Path, path: Path) -> None:
+    """Copy a weights file with its floating-point arrays rounded."""
+    with h5py.File(whole, "r") as source, h5py.File(path, "w", libver="latest") as copy:
+
+        def visit(name: str, item: object) -> None:
+            if isinstance(item, h5py.Dataset):
+                made = copy.create_dataset(name, data=_rounded(item[()]))
+            else:
+                made = copy.require_group(name)
+            made.attrs.update(item.attrs)  # type: ignore[attr-defined]
+
+        source.visititems(visit)

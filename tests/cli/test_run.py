@@ -321,7 +321,7 @@ def test_the_default_model_is_the_preset_of_the_scale(
     }
     asked = []
 
-    def locate(name: str) -> Path:
+    def locate(name: str, **_: bool) -> Path:
         asked.append(name)
         return model_dir
 
@@ -332,6 +332,43 @@ def test_the_default_model_is_the_preset_of_the_scale(
     files = ["run", "-i", str(pair.t2), "-g", str(pair.t1), "--dry-run"]
     assert main([*files, "--scale", "2"]) == 0
     assert set(asked) == {"grdn_t2_x2"}
+
+
+def test_a_preset_that_is_not_here_is_downloaded_once_and_used(
+    pair: Any,
+    model_dir: Path,
+    publish_preset: Any,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    server = publish_preset(model_dir)
+    result = tmp_path / "sr.nii.gz"
+    files = ["run", "-i", str(pair.t2), "-g", str(pair.t1), "-o", str(result)]
+    assert main([*files, "--scale", "2"]) == 0
+    assert "downloading tiny_x2" in capsys.readouterr().err
+    asked = len(server.requests)
+    assert asked == len(server.entry["files"])
+    assert main([*files, "--model", "tiny_x2", "--force"]) == 0
+    assert len(server.requests) == asked
+
+
+def test_a_preset_that_cannot_be_downloaded_leaves_no_output(
+    pair: Any,
+    model_dir: Path,
+    no_framework: None,
+    publish_preset: Any,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    server = publish_preset(model_dir)
+    server.entry["urls"] = [server.url("page")]
+    result = tmp_path / "sr.nii.gz"
+    files = ["run", "-i", str(pair.t2), "-g", str(pair.t1), "-o", str(result)]
+    assert main([*files, "--scale", "2", "--quiet"]) == 74
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("ERROR [E-IO] ")
+    assert "a web page came" in line
+    assert not result.exists()
 
 
 def test_an_unknown_scale_lists_the_known_ones(
