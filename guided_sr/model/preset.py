@@ -93,6 +93,7 @@ def save(
         weights=digests,
     )
     details = {
+        **model.learnt,
         **(metadata or {}),
         "keras_version": keras.__version__,
         "parameters": int(model.networks[0].count_params()),
