@@ -66,6 +66,25 @@ class TrainingFolder:
         """One of the two slots of a stage under way."""
         return self.folder / f"stage_{stage}.slot{number}.weights.h5"
 
+    def best(self, stage: int, number: int) -> Path:
+        """One of the two files of the best weights of a stage under way."""
+        return self.folder / f"stage_{stage}.best{number}.weights.h5"
+
+    def load(self, network: keras.Model, path: Path) -> None:
+        """Bring weights back that the state names.
+
+        Raises:
+            WeightsError: If the file cannot be read.
+        """
+        try:
+            network.load_weights(path)
+        except (OSError, ValueError, KeyError) as error:
+            raise WeightsError(
+                "the checkpoint cannot be read",
+                path=path,
+                mend="remove the folder and train afresh",
+            ) from error
+
     def state_file(self, stage: int) -> Path:
         """State of a stage under way."""
         return self.folder / f"stage_{stage}.state.json"
@@ -79,7 +98,8 @@ class TrainingFolder:
         partial = self.folder / f".stage_{stage}.partial.weights.h5"
         network.save_weights(partial, overwrite=True)
         os.replace(partial, self.finished(stage))
-        for path in (self.slot(stage, 0), self.slot(stage, 1), self.state_file(stage)):
+        slots = [file(stage, n) for file in (self.slot, self.best) for n in (0, 1)]
+        for path in (*slots, self.state_file(stage)):
             path.unlink(missing_ok=True)
 
 
@@ -151,21 +171,13 @@ class Checkpoint(StatefulCallback):
             The epoch to go on with, and whether training had stopped by itself.
 
         Raises:
-            WeightsError: If the slot named by the state cannot be read.
+            WeightsError: If a file named by the state cannot be read.
         """
         file = self.folder.state_file(self.stage)
         if not file.exists():
             return 0, False
         state = json.loads(file.read_text("utf-8"))
-        slot = self.folder.slot(self.stage, state["slot"])
-        try:
-            network.load_weights(slot)
-        except (OSError, ValueError, KeyError) as error:
-            raise WeightsError(
-                "the checkpoint cannot be read",
-                path=slot,
-                mend="remove the folder and train afresh",
-            ) from error
+        self.folder.load(network, self.folder.slot(self.stage, state["slot"]))
         for callback in self.callbacks:
             callback.restore(state["callbacks"].get(type(callback).__name__, {}))
         return int(state["epoch"]), bool(state["stopped"])

@@ -13,6 +13,7 @@ LOSSES = {
     "l1_wgan": "mean_absolute_error",
 }
 SCHEDULES = ("plateau", "cosine")
+SMALLEST_PATCH = 16
 
 
 @dataclass(frozen=True)

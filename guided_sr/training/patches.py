@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from guided_sr.errors import DataError, UsageError
-from guided_sr.layers.projection import separable
+from guided_sr.layers.projection import back_project_tensor, separable
+from guided_sr.physics.back_projection import BackProjection
 from guided_sr.physics.cascade_plan import CascadePlan
 from guided_sr.physics.operators import SeparableOperator
 from guided_sr.training.augmentation import (
@@ -25,8 +26,8 @@ from guided_sr.training.augmentation import (
     rotate_and_flip,
     spline_coefficients,
 )
+from guided_sr.training.options import SMALLEST_PATCH
 
-SMALLEST_PATCH = 16
 PATCHES_A_SLICE = 4
 _FOREGROUND = 0.05
 _TRIES = 6
@@ -285,3 +286,29 @@ def training_inputs(level: LevelStack, part: slice) -> dict[str, Any]:
     if level.guide is not None:
         inputs["t1"] = keras.ops.convert_to_tensor(level.guide[part][..., None])
     return inputs
+
+
+def projected(
+    network: Callable[[dict[str, Any]], Any],
+    level: LevelStack,
+    part: slice,
+    back_projection: BackProjection,
+) -> tuple[Any, Any, Any]:
+    """Whole slices brought back from their degradation, as in use.
+
+    Args:
+        network: Network, or its compiled call.
+        level: A subject's slices.
+        part: Which of them.
+        back_projection: What follows the network.
+
+    Returns:
+        The images without and with back-projection, and the slices that they were
+        made from: tensors of shape ``(n, h, w, 1)``.
+    """
+    inputs = training_inputs(level, part)
+    observed = inputs.pop("observed")
+    plain = network(inputs)
+    operator = level.plan.degradation(level.level)
+    image = back_project_tensor(plain, observed, operator, back_projection)
+    return plain, image, observed

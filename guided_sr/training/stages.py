@@ -36,6 +36,7 @@ from guided_sr.training.schedule import (
     Stopwatch,
 )
 from guided_sr.training.subjects import Subject, subjects_of, supervised_subjects_of
+from guided_sr.training.validation import KeepBest
 
 _CRITIC = {"filters": 16, "hidden": 256}
 _CRITIC_STEPS = 1
@@ -60,6 +61,8 @@ class CascadeTrainer:
             options.
         seconds: Most seconds in all, shared equally by the stages; `None` for no
             bound.
+        held_out: Subjects whose slices decide which weights of a stage are kept: the
+            best that were seen, those of the start included.
         callbacks: Keras callbacks of the user.
         checkpoint_dir: Folder to go on from and to save into, or `None`.
         verbose: As in Keras: 0 silent, 1 bar, 2 a line an epoch.
@@ -76,6 +79,7 @@ class CascadeTrainer:
         scale_range: tuple[float, float] | None = None,
         schedule: Callable[[], StatefulCallback] | None = None,
         seconds: float | None = None,
+        held_out: Sequence[Subject] = (),
         callbacks: Sequence[keras.callbacks.Callback] = (),
         checkpoint_dir: str | os.PathLike[str] | None = None,
         verbose: int | str = "auto",
@@ -90,6 +94,7 @@ class CascadeTrainer:
         self._schedule = schedule or self._scheduled
         self.callbacks = list(callbacks)
         self.verbose = verbose
+        self.held_out = [(subject, subject.t2) for subject in held_out]
         self.folder = None
         if checkpoint_dir is not None:
             self.folder = TrainingFolder(checkpoint_dir, self._fingerprint())
@@ -110,6 +115,7 @@ class CascadeTrainer:
                 self._validation[id(callback)] = [(s, s.t2) for s in watched]
 
     def _fingerprint(self) -> dict[str, Any]:
+        away = [a for s, _ in self.held_out for a in (s.t2, s.t1, s.truth)]
         arrays = [a for s in self.subjects for a in (s.t2, s.t1, s.truth)]
         start = [w for n in self.initial or () for w in n.get_weights()]
         network = self.build()
@@ -119,6 +125,7 @@ class CascadeTrainer:
             "back_projection": asdict(self.back_projection),
             "plan": self.plan.summary(),
             "data": digest_of_arrays(arrays),
+            "held_out": digest_of_arrays(away) if away else None,
             "initial": digest_of_arrays(start),
             "weights": [s.weight for s in self.subjects],
             "network": [list(weight.shape) for weight in network.weights],
@@ -179,11 +186,11 @@ class CascadeTrainer:
         )
 
     def _lift_validation(self, network: keras.Model, stage: int) -> None:
-        for key, watched in self._validation.items():
-            self._validation[key] = [
-                (subject, self._lift(network, subject, estimate, stage))
-                for subject, estimate in watched
-            ]
+        def lifted(watched: Sequence[tuple[Subject, Any]]) -> list[tuple[Subject, Any]]:
+            return [(s, self._lift(network, s, e, stage)) for s, e in watched]
+
+        self._validation = {key: lifted(w) for key, w in self._validation.items()}
+        self.held_out = lifted(self.held_out)
 
     def _tell_residual(self, estimates: Sequence[Any], stage: int) -> None:
         for callback in self.callbacks:
@@ -217,10 +224,24 @@ class CascadeTrainer:
                 callback.set_levels([s.level_stack(e, stage) for s, e in watched])
             if isinstance(callback, DegradationCallback):
                 blur = callback.factor
-        callbacks = [*self.callbacks, StopOnDivergence(), schedule, watch]
+        stateful: list[StatefulCallback] = [schedule, watch]
+        judge = None
+        if self.held_out:
+            judge = KeepBest(
+                network,
+                self.build(),
+                [s.level_stack(e, stage) for s, e in self.held_out],
+                back_projection=self.back_projection,
+                folder=self.folder,
+                stage=stage,
+            )
+            stateful.insert(0, judge)
+        # The judge comes first, so that its figures are there for the user's.
+        judges = [] if judge is None else [judge]
+        callbacks = [*judges, *self.callbacks, StopOnDivergence(), schedule, watch]
         first, stopped, log = 0, False, None
         if self.folder:
-            checkpoint = Checkpoint(self.folder, stage, [schedule, watch])
+            checkpoint = Checkpoint(self.folder, stage, stateful)
             first, stopped = checkpoint.resume(model)
             log = keras.callbacks.CSVLogger(
                 self.folder.log_file(stage), append=first > 0
@@ -256,6 +277,8 @@ class CascadeTrainer:
                     log.on_train_end()  # Keras leaves the file open after an error
             if self.folder:
                 history = self._past(model, stage)  # with what was before a kill
+        if judge is not None:
+            judge.finish()
         return history
 
     def _compiled(self, network: keras.Model) -> keras.Model:

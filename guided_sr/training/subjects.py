@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -47,6 +47,16 @@ class Subject:
     weight: float = 1.0
     truth: Stack | None = None
     spacing_mm: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+    def part(self, slices: NDArray[Any]) -> Subject:
+        """The same subject with some of its slices only.
+
+        Args:
+            slices: Their numbers.
+        """
+        stacks = {"t2": self.t2, "t1": self.t1, "truth": self.truth}
+        kept = {name: x[slices] for name, x in stacks.items() if x is not None}
+        return replace(self, **kept)
 
     def target_level(self, stage: int) -> int:
         """Level of a stage's training target.
