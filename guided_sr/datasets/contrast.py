@@ -34,8 +34,10 @@ ANY_CONTRAST = 0.25
 FLUID_DARK = 0.12
 """Share of paintings whose T2 suppresses fluid, as FLAIR does."""
 
-_SPOTS = 40
+_SPOTS_A_LITRE = 20.0
 _SPOT_RADIUS_MM = (0.8, 6.0)
+_PLANES = (0.2, 0.2, 0.6)  # sagittal, coronal, axial
+_SLAB_MARGIN = 10
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,34 @@ def paint(labels: Labels, rng: np.random.Generator) -> Painting:
         turned = ndimage.affine_transform(blurred, matrix, offset, order=1)
         painted.append((turned * _draw_shading(labels.shape, rng)).astype(np.float32))
     return Painting(painted[0], painted[1], stripped)
+
+
+def paint_planes(
+    labels: Labels, rng: np.random.Generator, *, planes: int
+) -> tuple[Image, Image]:
+    """Paint some planes of a head: axial, coronal or sagittal, as drawn.
+
+    Args:
+        labels: Label map as `read_label_map` gives it.
+        rng: What everything is drawn from.
+        planes: Number of planes, two voxels apart.
+
+    Returns:
+        T2 and T1 of shape ``(planes, height, width)``.
+    """
+    axis = int(rng.choice(3, p=_PLANES))
+    count = labels.shape[axis]
+    thick = min(count, 2 * planes + 2 * _SLAB_MARGIN)
+    low, high = round(0.15 * count), max(round(0.88 * count), thick)
+    start = int(rng.integers(min(low, count - thick), min(high, count) - thick + 1))
+    slab = np.take(labels, range(start, start + thick), axis=axis)
+    painting = paint(slab, rng)
+    stacks = []
+    for image in (painting.t2, painting.t1):
+        stack = np.moveaxis(image, axis, 0)
+        middle = max(0, (len(stack) - 2 * planes) // 2)
+        stacks.append(np.ascontiguousarray(stack[middle : middle + 2 * planes : 2]))
+    return stacks[0], stacks[1]
 
 
 def _draw_means(
@@ -152,7 +182,7 @@ def _draw_field(
 def _add_spots(images: list[Image], labels: Labels, rng: np.random.Generator) -> None:
     """Lesions that only the T2 shows, enhancement that only the T1 shows, and both."""
     inside = np.argwhere((labels > 0) & (labels < OUTSIDE_BRAIN))
-    for _ in range(rng.poisson(_SPOTS)):
+    for _ in range(rng.poisson(_SPOTS_A_LITRE * len(inside) / 1e6)):
         centre = inside[rng.integers(len(inside))]
         radius = np.clip(
             rng.uniform(1.0, 6.0, 3) * rng.uniform(0.4, 1.0), *_SPOT_RADIUS_MM

@@ -345,6 +345,8 @@ class LearningModel:
         subjects: list[Subject],
         options: TrainingOptions,
         start: fitting.Start | None,
+        *,
+        shared: bool = False,
         **how: Any,
     ) -> Histories:
         trainer = CascadeTrainer(
@@ -355,7 +357,8 @@ class LearningModel:
             initial=None if start is None else start.networks,
             **how,
         )
-        self.networks, histories = trainer.run()
+        learn = trainer.run_shared if shared else trainer.run
+        self.networks, histories = learn()
         self.scale, self.scale_range = subjects[0].plan.scale, None
         self.name, self.weights, self.metadata = None, {}, {}
         held_out = [decision.record() for decision in decisions(histories)]

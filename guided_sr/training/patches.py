@@ -31,6 +31,7 @@ from guided_sr.training.options import SMALLEST_PATCH
 PATCHES_A_SLICE = 4
 _FOREGROUND = 0.05
 _TRIES = 6
+_SAME_FACTOR = 0.1
 
 
 @dataclass
@@ -72,6 +73,16 @@ class LevelStack:
     def __len__(self) -> int:
         """Number of slices."""
         return len(self.target)
+
+    def allowed(self, augmentation: Augmentation) -> Augmentation:
+        """The part of an augmentation that keeps the plan true.
+
+        Where rows and columns have factors of their own, they must not be mixed.
+        """
+        rows, columns = self.plan.scale
+        if abs(rows - columns) > _SAME_FACTOR * min(rows, columns):
+            return augmentation.along_one_axis()
+        return augmentation
 
     def augmented(
         self, index: int, draw: Draw, shift_mm: NDArray[np.float64]
@@ -211,7 +222,7 @@ class PatchDataset(keras.utils.PyDataset):
     ) -> list[NDArray]:
         level = self.levels[int(rng.choice(len(self.levels), p=self._shares))]
         slice_ = int(rng.integers(len(level)))
-        draw = self.augmentation.draw(rng)
+        draw = level.allowed(self.augmentation).draw(rng)
         shift = np.zeros(3)
         if self.guide_jitter_mm > 0.0:
             shift = rng.uniform(-1.0, 1.0, 3) * self.guide_jitter_mm

@@ -10,11 +10,11 @@ from typing import Any
 
 import keras
 
+from guided_sr.errors import DataError
 from guided_sr.networks.mdcsrn_gan import Critic
 from guided_sr.physics.back_projection import BackProjection
 from guided_sr.runtime import jit_compile
 from guided_sr.training.adversarial import AdversarialModel
-from guided_sr.training.augmentation import Augmentation
 from guided_sr.training.callbacks import (
     DegradationCallback,
     IBPCallback,
@@ -171,6 +171,40 @@ class CascadeTrainer:
                 self._lift_validation(network, stage)
         return networks, histories
 
+    def run_shared(self) -> tuple[list[keras.Model], list[keras.callbacks.History]]:
+        """Train one network for the steps between all levels.
+
+        For subjects whose truth is known at every level; what leads to a level is the
+        truth of the level below. The network is a start for the stages of a cascade.
+
+        Returns:
+            The network and its `History`, as lists of one.
+
+        Raises:
+            DataError: If no level is as large as a patch, or the loss diverges.
+        """
+        levels = [
+            subject.level_stack(subject.known(stage - 1), stage)
+            for subject in self.subjects
+            for stage in self._stages()
+        ]
+        side = self.options.patch_size
+        levels = [level for level in levels if min(level.target.shape[1:]) >= side]
+        if not levels:
+            raise DataError(
+                f"no slices are as large as a patch of {side} pixels",
+                mend="give larger slices or a smaller patch_size",
+            )
+        keras.utils.set_random_seed(self.options.seed + 1000)
+        network = self.build()
+        if self.initial is not None:
+            network.set_weights(self.initial[0].get_weights())
+        history = self._stage(network, levels, 1, side)
+        network = self._plain(network)
+        if self.folder:
+            self.folder.finish(1, network)
+        return [network], [history]
+
     def _stages(self) -> range:
         return range(1, self.plan.stages + 1)
 
@@ -254,7 +288,7 @@ class CascadeTrainer:
                 levels,
                 patch=side,
                 batch_size=options.batch_size,
-                augmentation=self._augmentation(),
+                augmentation=options.augmentation,
                 guide_jitter_mm=options.guide_jitter_mm,
                 seed=options.seed + 1000 * stage,
                 steps_per_epoch=options.steps_in_epoch,
@@ -318,10 +352,3 @@ class CascadeTrainer:
         plain = self.build()
         plain.set_weights(network.get_weights())
         return plain
-
-    def _augmentation(self) -> Augmentation:
-        rows, columns = self.plan.scale
-        augmentation = self.options.augmentation
-        if abs(rows - columns) > 0.1 * min(rows, columns):
-            return augmentation.along_one_axis()
-        return augmentation

@@ -66,6 +66,12 @@ class Subject:
         """
         return stage if self.truth is not None else stage - 1
 
+    def known(self, level: int) -> Stack:
+        """Slices of the truth at a level; those observed at level 0."""
+        if level == 0 or self.truth is None:
+            return self.t2
+        return _through(self.plan.guide(level), self.truth)
+
     def level_stack(self, estimate: Stack, stage: int) -> LevelStack:
         """What a stage is trained on, ready for patches.
 
@@ -197,24 +203,51 @@ def supervised_subjects_of(
     for number, (pair, weight) in enumerate(_weighted(pairs, weights), 1):
         fine = prepare(pair[0], pair[1], guided=guided, scale=None)
         high = crop_to_multiple(fine.t2, scale)
-        t1 = None if fine.t1 is None else crop_to_multiple(fine.t1, scale)
-        low = degrade(high, scale).astype(np.float32)
-        inputs = prepare(
-            low, t1, guided=guided, scale=scale, target_shape=high.shape[-2:]
+        subject = subject_with_truth(
+            high,
+            None if fine.t1 is None else crop_to_multiple(fine.t1, scale),
+            degrade(high, scale).astype(np.float32),
+            stages=stages,
+            stage_blur=stage_blur,
+            number=number,
         )
-        seen, guide = inputs.normalised()
-        filled = _filled(seen, number)
-        subjects.append(
-            Subject(
-                seen[filled],
-                None if guide is None else guide[filled],
-                inputs.plan(stages=stages, stage_blur=stage_blur),
-                weight,
-                truth=inputs.t2_scale.forward(high[filled]),
-                spacing_mm=fine.spacing_mm,
-            )
-        )
+        subjects.append(replace(subject, weight=weight, spacing_mm=fine.spacing_mm))
     return subjects
+
+
+def subject_with_truth(
+    high: Stack,
+    t1: Stack | None,
+    low: Stack,
+    *,
+    stages: int,
+    stage_blur: StageBlur,
+    number: int = 1,
+) -> Subject:
+    """A subject whose T2 is known on the target grid and as observed.
+
+    Args:
+        high: T2 slices of shape ``(n, H, W)``.
+        t1: Guide slices of the same shape, or `None`.
+        low: What a coarse scan shows of `high`, of shape ``(n, h, w)``.
+        stages: Number of stages.
+        stage_blur: As in `CascadePlan.create`.
+        number: Its number, for messages.
+
+    Raises:
+        DataError: If no slice holds anything.
+    """
+    inputs = prepare(
+        low, t1, guided=t1 is not None, scale=None, target_shape=high.shape[-2:]
+    )
+    seen, guide = inputs.normalised()
+    filled = _filled(seen, number)
+    return Subject(
+        seen[filled],
+        None if guide is None else guide[filled],
+        inputs.plan(stages=stages, stage_blur=stage_blur),
+        truth=inputs.t2_scale.forward(high[filled]),
+    )
 
 
 def _factors(
