@@ -86,6 +86,8 @@ def learn_from_pairs(args: argparse.Namespace, way: Way) -> int:
         from guided_sr.training.callbacks import IBPCallback
 
         defaults = fitting.FINE_TUNING if tuning else {}
+        if way.sharp:
+            defaults = fitting.SUPERVISED_DEFAULTS
         options = fitting.training_options(setup.training, defaults)
         console.note(fitting.bounds(setup.stages, options))
         callbacks: list[Any] = [Reporter(console, place.checkpoints, setup.stages)]

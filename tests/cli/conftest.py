@@ -44,6 +44,20 @@ def pair(small_head: Any, tmp_path: Path) -> CoarsePair:
 
 
 @pytest.fixture
+def tall_pair(tmp_path: Path) -> CoarsePair:
+    """As `pair`, but of twelve slices and without truth: enough to fine-tune on."""
+    from guided_sr.datasets.phantom import head_phantom
+
+    head = head_phantom((48, 48), 12, seed=1, voxel_mm=4.0)
+    folder = tmp_path / "scans of another person"
+    files = CoarsePair(folder, *(folder / f"{n}.nii.gz" for n in ("t2", "t1", "hr")))
+    made = lower_resolution(Volume(np.moveaxis(head.t2, 0, -1), head.affine), 2)
+    write_volume(files.t2, made.data, made.affine)
+    write_volume(files.t1, np.moveaxis(head.t1, 0, -1), head.affine)
+    return files
+
+
+@pytest.fixture
 def no_framework(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever loads the framework fails: what is refused is refused before."""
 
