@@ -1,6 +1,7 @@
 """Write the registry and the model cards of the presets in this folder.
 
-Run after a preset has been trained (`guided-sr train recipe`):
+The images that a preset is for stand in its recipe, under `range`; they are written
+into its metadata and its card. Run after `guided-sr train recipe`:
 
     python pretrained/register.py --runs docs/benchmarks/runs.jsonl
 """
@@ -13,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from guided_sr.presets import read_config, read_metadata
-from guided_sr.training.recipes import read_recipe
+from guided_sr.training.recipes import Recipe, read_recipe
 from guided_sr.volumes import sha256_of
+from guided_sr.volumes.writing import replace_json
 
 HERE = Path(__file__).parent
 REGISTRY = HERE.parent / "guided_sr" / "presets" / "registry.json"
@@ -57,7 +59,7 @@ differences under 0.3 dB mean nothing.**
 |---|---|---|
 {figures}
 
-Range of use: axial slices whose voxels are about {scale:g} mm in-plane, 1 mm T1.
+Range of use: {usage}; `guided-sr run` warns outside of it, with `--strict` it refuses.
 Nothing is known of other contrasts, children, tumours, strong motion or a T1 that is
 off by a millimetre or more (the paper loses 1.4 dB for 1 mm).
 """
@@ -86,6 +88,24 @@ def _mean(values: list[float], digits: int) -> str:
     return f"{mean:.{digits}f} ({spread})"
 
 
+RANGES = (
+    ("t2_mm", "axial T2 slices with voxels of {} mm in-plane"),
+    ("t1_mm", "a T1 of {} mm in the same planes"),
+    ("factors", "in-plane factors of {}"),
+)
+
+
+def usage(recipe: Recipe) -> str:
+    """The images a preset is for, in words."""
+    given = recipe.usage().get("range", {})
+    told = [
+        words.format("{:g} to {:g}".format(*given[name]))
+        for name, words in RANGES
+        if name in given
+    ]
+    return ", ".join(told) or "not stated"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", required=True, type=Path)
@@ -96,6 +116,9 @@ def main() -> None:
         folder = config_file.parent
         config, metadata = read_config(folder), read_metadata(folder)
         recipe = read_recipe(HERE / "recipes" / f"{folder.name}.toml")
+        if metadata.get("range") != recipe.usage().get("range"):
+            metadata = {**metadata, **recipe.usage()}
+            replace_json(folder / "metadata.json", metadata)
         table, folds = figures(runs, folder.name)
         sizes = [path.stat().st_size for path in folder.glob("*.h5")]
         card = CARD.format(
@@ -114,6 +137,7 @@ def main() -> None:
             ),
             data_licence=recipe.data_licence,
             folds=folds,
+            usage=usage(recipe),
             figures=table,
         )
         (folder / "README.md").write_text(card, encoding="utf-8")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 
 import keras
 import nibabel as nib
@@ -143,6 +144,25 @@ def test_what_is_noticed_is_warned_of_and_kept(trained, volumes):
         result = trained.predict_cascade(nib.Nifti1Image(data, t2.affine), t1)
     assert len(result.warnings) == 1
     assert np.isfinite(result.data).all()
+
+
+def test_images_outside_the_range_of_the_card_are_told_or_refused(preset, volumes):
+    usage = {"range": {"t2_mm": [1.0, 1.5]}}
+    (preset / "metadata.json").write_text(json.dumps(usage), encoding="utf-8")
+    model = GuidedSRModel.from_preset(preset)
+    words = re.escape("the model is for 1 to 1.5")
+    with pytest.warns(GuidedSRWarning, match=words):
+        result = model.predict_cascade(*volumes)
+    assert len(result.warnings) == 1
+    with pytest.raises(DataError, match=words):
+        model.predict_cascade(*volumes, strict=True)
+    assert model.predict_cascade(*volumes, strict=None).warnings == ()
+
+
+def test_a_range_of_another_form_is_not_saved(trained, tmp_path):
+    with pytest.raises(WeightsError, match=r"range\.t2"):
+        trained.save_preset(tmp_path / "new", metadata={"range": {"t2": 2.0}})
+    assert not (tmp_path / "new").exists()
 
 
 def test_an_unknown_scale_names_the_known_one(trained, pair):

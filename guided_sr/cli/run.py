@@ -77,6 +77,12 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
         choices=list(BACK_PROJECTION),
         help="make the result explain the T2 by another method than the model's own",
     )
+    model.add_argument(
+        "--strict",
+        action="store_true",
+        help="refuse images outside the range of the model's card, in place of a"
+        " warning",
+    )
     add_compute(parser)
     parser.add_argument(
         "--dry-run",
@@ -123,6 +129,7 @@ def execute(args: argparse.Namespace) -> int:
         "axes": args.axes,
         "back_projection": args.back_projection or "trained",
         "precision": args.precision,
+        **({"strict": True} if args.strict else {}),
     }
     if not args.force and _up_to_date(path, files, chosen, options):
         console.note("up to date: inputs, weights and options are those of the result")
@@ -137,6 +144,7 @@ def execute(args: argparse.Namespace) -> int:
         guided=guided,
         axes=args.axes,
     )
+    pair = _in_range(pair, chosen, strict=args.strict)
     console.facts("plan", _plan(pair, chosen, path, args))
     if args.dry_run:
         console.note("dry run: nothing was written")
@@ -160,6 +168,7 @@ def execute(args: argparse.Namespace) -> int:
             pair.guide,
             back_projection=asked,
             axes=args.axes,
+            strict=None,  # looked at above, before a framework was loaded
             progress=advance,
         )
     command = shlex.join(["guided-sr", *args.argv])
@@ -173,6 +182,28 @@ def execute(args: argparse.Namespace) -> int:
     console.note(f"{RESEARCH_USE} Cite: {CITATION}")
     out(str(path))
     return 0
+
+
+def _in_range(pair: Pair, chosen: Chosen, *, strict: bool) -> Pair:
+    """The pair with what is to be said of images that the model was not made for.
+
+    Raises:
+        DataError: If there is something and `strict` is true.
+    """
+    import dataclasses
+
+    from guided_sr.errors import noted_warnings
+    from guided_sr.presets import read_metadata
+    from guided_sr.presets.usage_range import check_range, usage_range
+
+    known = usage_range(
+        read_metadata(chosen.folder), path=chosen.folder / "metadata.json"
+    )
+    with noted_warnings() as noticed:
+        check_range(
+            known, pair.inputs.measured(), paths=pair.inputs.paths(), strict=strict
+        )
+    return dataclasses.replace(pair, warnings=(*pair.warnings, *noticed))
 
 
 def _up_to_date(
@@ -189,7 +220,7 @@ def _up_to_date(
     if not (isinstance(inputs, dict) and isinstance(model, dict)):
         return False
     same = (
-        made.get("options") == options
+        made.get("options") in (options, {**options, "strict": True})
         and model.get("weights_sha256") == chosen.config.weights
         and inputs.keys() == files.keys()
     )

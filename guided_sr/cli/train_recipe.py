@@ -83,7 +83,8 @@ def execute(args: argparse.Namespace) -> int:
             **recipe.training,
         )
         record = {
-            "recipe": recipe.model_dump(),
+            "recipe": recipe.model_dump(mode="json", exclude={"range"}),
+            **recipe.usage(),
             "precision": model.dtype,
             "train_seconds": round(time.perf_counter() - begun),
             "last_losses": [h.history.get("loss", [None])[-1] for h in histories],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -95,6 +96,28 @@ class Inputs:
         rows, columns = np.delete(sizes, self.source.slice_axis)
         return across, float(rows), float(columns)
 
+    def measured(self) -> dict[str, tuple[float, ...]]:
+        """Factors, and voxel sizes in-plane where known, for `check_range`."""
+        shape = self.t2.shape[-2:]
+        factors = [n / m for n, m in zip(self.target_shape, shape, strict=True)]
+        found: dict[str, tuple[float, ...]] = {"factors": tuple(factors)}
+        source = self.source
+        if source is None:
+            return found
+        in_plane = [axis for axis in range(3) if axis != source.slice_axis]
+        steps = source.t2.affine[:3, in_plane]
+        for name, volume in (("t2_mm", source.t2), ("t1_mm", source.t1)):
+            if volume is not None:
+                found[name] = tuple(float(x) for x in _spacing(volume, steps))
+        return found
+
+    def paths(self) -> dict[str, Path | None]:
+        """File behind each of `measured`, where there is one."""
+        if self.source is None:
+            return {}
+        named = {"t2_mm": self.source.t2, "t1_mm": self.source.t1}
+        return {name: None if v is None else v.path for name, v in named.items()}
+
     def normalised(self) -> tuple[Stack, Stack | None]:
         """T2 and guide with the 0.5 and 99.5 percentiles at 0 and 1."""
         t1 = None
@@ -159,14 +182,19 @@ def prepare(
     return _from_volumes(t2, guide, factors, target_shape)
 
 
+def _spacing(volume: Volume, steps: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Distance in mm of a volume's voxels along each of the steps (columns)."""
+    inward = np.linalg.inv(volume.affine[:3, :3])
+    directions = steps / np.linalg.norm(steps, axis=0)
+    return 1.0 / np.linalg.norm(inward @ directions, axis=0)
+
+
 def _warn_of_coarse_guide(
     guide: Volume, low: Volume, affine: NDArray[np.float64], in_plane: list[int]
 ) -> None:
     """Say so where the T1 is no finer in-plane than the T2, or than the result."""
-    inward = np.linalg.inv(guide.affine[:3, :3])
     steps = affine[:3, in_plane]
-    directions = steps / np.linalg.norm(steps, axis=0)
-    spacing = float((1.0 / np.linalg.norm(inward @ directions, axis=0)).max())
+    spacing = float(_spacing(guide, steps).max())
     observed = float(voxel_sizes(low.affine)[in_plane].min())
     wanted = float(np.linalg.norm(steps, axis=0).min())
     if spacing > observed * _COARSE:

@@ -21,6 +21,7 @@ from guided_sr.physics.back_projection import BackProjection
 from guided_sr.presets import PresetConfig, locate_preset, read_config, read_metadata
 from guided_sr.presets.schema import BackboneConfig, BackProjectionConfig
 from guided_sr.presets.store import weights_files
+from guided_sr.presets.usage_range import usage_range
 
 if TYPE_CHECKING:
     from guided_sr.model.learning import LearningModel
@@ -65,6 +66,7 @@ def load(
     model.name = folder.name
     model.weights = dict(config.weights)
     model.metadata = read_metadata(folder)
+    usage_range(model.metadata, path=folder / "metadata.json")
     return model
 
 
@@ -77,6 +79,7 @@ def save(
     force: bool,
 ) -> Path:
     """What `GuidedSRModel.save_preset` does."""
+    usage_range(metadata or {})
     folder = new_preset_folder(directory, force=force)
     digests = write_networks(model.networks, folder)
     named = isinstance(model.backbone, str)

@@ -22,6 +22,7 @@ from guided_sr.model.learning import LearningModel
 from guided_sr.networks.registry import backbone_names
 from guided_sr.physics.back_projection import BackProjection, Method
 from guided_sr.presets import list_presets
+from guided_sr.presets.usage_range import check_range, usage_range
 from guided_sr.runtime import framework_versions
 
 
@@ -69,6 +70,7 @@ class GuidedSRModel(LearningModel):
         target_shape: tuple[int, int] | None = None,
         back_projection: Method | BackProjection | str = "trained",
         axes: str = "in-plane",
+        strict: bool | None = False,
         progress: Progress | None = None,
     ) -> NDArray[np.float32] | Result:
         """Super-resolve a slice, a stack or a volume (eq. 5, stage by stage).
@@ -82,6 +84,8 @@ class GuidedSRModel(LearningModel):
             target_shape: Exact in-plane size of the result; wins over ``scale``.
             back_projection: Another one than the model was trained with.
             axes: Axes of a volume to enlarge: ``"in-plane"``.
+            strict: Whether images outside the range of the model's card (voxel sizes,
+                factor) are refused in place of a warning; `None` does not look.
             progress: Called with the slices done and their number.
 
         Returns:
@@ -91,7 +95,8 @@ class GuidedSRModel(LearningModel):
         Raises:
             UnknownScaleError: If the model was not trained for the scale.
             UsageError: If the T1 is missing or an option is unknown.
-            DataError: If an image is unusable; nothing is guessed.
+            DataError: If an image is unusable; nothing is guessed. With ``strict``,
+                if one is outside the range.
             GeometryError: If T1 and T2 do not overlap.
         """
         factors = self.known_scale(scale)
@@ -107,6 +112,13 @@ class GuidedSRModel(LearningModel):
                 target_shape=target_shape,
                 axes=axes,
             )
+            if strict is not None:
+                check_range(
+                    usage_range(self.metadata),
+                    inputs.measured(),
+                    paths=inputs.paths(),
+                    strict=strict,
+                )
         plan = inputs.plan(stages=self.stages, stage_blur=self.stage_blur)
         begun = time.perf_counter()
         stack = run_cascade(
@@ -193,7 +205,9 @@ class GuidedSRModel(LearningModel):
         Args:
             directory: Folder to make, with `config.json`, `metadata.json` and one
                 weights file a stage.
-            metadata: What else shall stand in `metadata.json`: data, licence, figures.
+            metadata: What else shall stand in `metadata.json`: data, licence, figures,
+                and under ``range`` the images it is made for, e.g. ``{"t2_mm": [1.6,
+                2.5], "t1_mm": [0.7, 1.25], "factors": [1.8, 2.2]}``.
             force: Whether an existing preset there is replaced.
 
         Returns:
@@ -201,6 +215,7 @@ class GuidedSRModel(LearningModel):
 
         Raises:
             UsageError: If the model has no weights yet.
+            WeightsError: If ``range`` is not of that form.
             CannotCreateError: If the folder holds a preset already, or cannot be made.
         """
         return preset.save(

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from guided_sr.datasets.simulated import simulate_pair
 from guided_sr.errors import DataError, MissingInputError
+from guided_sr.presets.usage_range import UsageRange
 
 Pair = tuple[NDArray[np.float32], NDArray[np.float32]]
 
@@ -59,6 +60,7 @@ class Recipe(_Strict):
         training: Fields of `TrainingOptions`.
         licence: Licence of the weights.
         data_licence: Licence and citation of the data.
+        range: The images it is made for, for the card and the metadata.
         subjects: The training subjects.
     """
 
@@ -73,7 +75,14 @@ class Recipe(_Strict):
     training: dict[str, Any] = Field(default_factory=dict)
     licence: str
     data_licence: str
+    range: UsageRange | None = None
     subjects: list[SubjectRecipe] = Field(min_length=1)
+
+    def usage(self) -> dict[str, Any]:
+        """The entry ``range`` of the preset's metadata, if there is one."""
+        if self.range is None:
+            return {}
+        return {"range": self.range.model_dump(exclude_none=True, mode="json")}
 
     def training_data(
         self, data: str | os.PathLike[str], *, leave_out: Sequence[str] = ()

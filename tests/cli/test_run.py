@@ -290,6 +290,44 @@ def test_a_folder_that_may_not_be_written_is_73(
         pair.folder.chmod(0o700)
 
 
+@pytest.fixture
+def for_other_images(model_dir: Path, tmp_path: Path) -> Path:
+    """A model whose card is for T2s of 1.6 to 2.5 mm; the pair's has 8 mm."""
+    folder = tmp_path / "ranged"
+    shutil.copytree(model_dir, folder)
+    usage = {"range": {"t2_mm": [1.6, 2.5], "factors": [1.8, 2.2]}}
+    (folder / "metadata.json").write_text(json.dumps(usage), encoding="utf-8")
+    return folder
+
+
+def test_an_image_outside_the_card_is_warned_of_with_the_range(
+    pair: Any, for_other_images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = pair.folder / "sr.nii.gz"
+    assert main(pair.arguments(for_other_images, "-o", str(out))) == 0
+    words = "the T2 has voxels of 8 mm in-plane; the model is for 1.6 to 2.5"
+    assert capsys.readouterr().err.count(words) == 1
+    note = json.loads(out.with_name("sr.json").read_text("utf-8"))
+    [told] = note["GuidedSR"]["warnings"]
+    assert words in told
+
+
+def test_strict_refuses_an_image_outside_the_card(
+    pair: Any,
+    for_other_images: Path,
+    model_dir: Path,
+    no_framework: None,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = pair.folder / "sr.nii.gz"
+    assert main(pair.arguments(for_other_images, "-o", str(out), "--strict")) == 65
+    shown = capsys.readouterr().err
+    assert "ERROR [E-DATA] the T2 has voxels of 8 mm" in shown
+    assert str(pair.t2) in shown
+    dry = ["-o", str(out), "--strict", "--dry-run"]
+    assert main(pair.arguments(model_dir, *dry)) == 0  # a card without a range
+
+
 def test_a_device_that_is_not_there_is_64(
     pair: Any, model_dir: Path, listing: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
