@@ -211,7 +211,6 @@ class GuidedSRModel(LearningModel):
             metadata: What else shall stand in `metadata.json`: data, licence, figures,
                 and under ``range`` the images it is made for, e.g. ``{"t2_mm": [1.6,
                 2.5], "t1_mm": [0.7, 1.25], "factors": [1.8, 2.2]}``.
-            metadata: What else shall stand in `metadata.json`: data, licence, figures.
             half: Whether the weights are stored as float16, in half the space. They
                 are loaded as float32 again, rounded; this model keeps its own.
             force: Whether an existing preset there is replaced.
