@@ -26,6 +26,7 @@ import numpy as np
 from guided_sr import GuidedSRModel, back_project, psnr, ssim, upsample
 from guided_sr.datasets.simulated import simulate_pair
 from guided_sr.physics.cascade_plan import CascadePlan
+from guided_sr.model.recipe import fit_recipe, recipe_model, recipe_subjects
 from guided_sr.training.recipes import Recipe, read_recipe
 
 
@@ -38,6 +39,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--label", default="recipe", help="name of the run")
     parser.add_argument("--save", type=Path, help="keep the model as a preset folder")
     parser.add_argument("--checkpoint", type=Path)
+    parser.add_argument("--presets", type=Path, help="folder of the recipe's start")
+    parser.add_argument("--no-painted", action="store_true", help="real scans alone")
+    parser.add_argument("--no-init", action="store_true", help="start from nothing")
     parser.add_argument("--stages", type=int)
     parser.add_argument("--max-steps", type=int)
     parser.add_argument("--loss", choices=["l1", "l2"])
@@ -60,6 +64,10 @@ def changed(recipe: Recipe, args: argparse.Namespace) -> Recipe:
     if args.back_projection is not None:
         method = args.back_projection
         update["back_projection"] = None if method == "none" else method
+    if args.no_painted:
+        update["painted"] = None
+    if args.no_init:
+        update["init"] = None
     return recipe.model_copy(update=update)
 
 
@@ -108,22 +116,16 @@ def measured(
 def main() -> None:
     args = arguments()
     recipe = changed(read_recipe(args.recipe), args)
-    model = GuidedSRModel(
-        recipe.backbone,
-        guided=recipe.guided,
-        back_projection=recipe.back_projection,
-        **recipe.options,
-    )
-    pairs, weights = recipe.training_data(args.data, leave_out=[args.test])
+    model = recipe_model(recipe)
+    subjects = recipe_subjects(recipe, args.data, leave_out=[args.test])
     begun = time.perf_counter()
-    histories = model.fit_external(
-        pairs,
-        recipe.scale,
-        recipe.stages,
-        weights=weights,
+    histories = fit_recipe(
+        model,
+        recipe,
+        subjects,
+        presets=args.presets,
         checkpoint_dir=args.checkpoint,
         verbose=2,
-        **recipe.training,
     )
     seconds = time.perf_counter() - begun
     line = {
@@ -135,6 +137,8 @@ def main() -> None:
         "guided": recipe.guided,
         "back_projection": recipe.back_projection,
         "weights": {s.name: s.weight for s in recipe.subjects if s.name != args.test},
+        "painted": None if recipe.painted is None else recipe.painted.share,
+        "init": recipe.init,
         "training": recipe.training,
         "loss": [round(h.history["loss"][-1], 6) for h in histories if h.history],
         "train_seconds": round(seconds),
