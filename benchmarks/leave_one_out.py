@@ -25,9 +25,15 @@ import numpy as np
 
 from guided_sr import GuidedSRModel, back_project, psnr, ssim, upsample
 from guided_sr.datasets.simulated import simulate_pair
+from guided_sr.model.recipe import (
+    fit_recipe,
+    painted_subjects,
+    recipe_model,
+    recipe_subjects,
+)
 from guided_sr.physics.cascade_plan import CascadePlan
-from guided_sr.model.recipe import fit_recipe, recipe_model, recipe_subjects
 from guided_sr.training.recipes import Recipe, read_recipe
+from guided_sr.training.subjects import Subject, supervised_subjects_of
 
 
 def arguments() -> argparse.Namespace:
@@ -40,6 +46,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--save", type=Path, help="keep the model as a preset folder")
     parser.add_argument("--checkpoint", type=Path)
     parser.add_argument("--presets", type=Path, help="folder of the recipe's start")
+    parser.add_argument("--supervised", action="store_true", help="learn from truth")
     parser.add_argument("--no-painted", action="store_true", help="real scans alone")
     parser.add_argument("--no-init", action="store_true", help="start from nothing")
     parser.add_argument("--stages", type=int)
@@ -69,6 +76,26 @@ def changed(recipe: Recipe, args: argparse.Namespace) -> Recipe:
     if args.no_init:
         update["init"] = None
     return recipe.model_copy(update=update)
+
+
+def with_truth(recipe: Recipe, data: Path, test: str) -> list[Subject]:
+    """The same subjects with their high-resolution T2s: the upper bound."""
+    kept = recipe.require(data, leave_out=[test])
+    pairs = [
+        simulate_pair(
+            data / s.t2, data / s.t1, scale=recipe.scale, in_plane_mm=s.in_plane_mm
+        )
+        for s in kept
+    ]
+    real = supervised_subjects_of(
+        [(pair.high, pair.guide if recipe.guided else None) for pair in pairs],
+        scale=recipe.factors,
+        stages=recipe.stages,
+        guided=recipe.guided,
+        stage_blur="consistent",
+        weights=[s.weight for s in kept],
+    )
+    return [*real, *painted_subjects(recipe, data, beside=real)]
 
 
 def measured(
@@ -117,7 +144,10 @@ def main() -> None:
     args = arguments()
     recipe = changed(read_recipe(args.recipe), args)
     model = recipe_model(recipe)
-    subjects = recipe_subjects(recipe, args.data, leave_out=[args.test])
+    if args.supervised:
+        subjects = with_truth(recipe, args.data, args.test)
+    else:
+        subjects = recipe_subjects(recipe, args.data, leave_out=[args.test])
     begun = time.perf_counter()
     histories = fit_recipe(
         model,
@@ -137,6 +167,7 @@ def main() -> None:
         "guided": recipe.guided,
         "back_projection": recipe.back_projection,
         "weights": {s.name: s.weight for s in recipe.subjects if s.name != args.test},
+        "supervised": args.supervised,
         "painted": None if recipe.painted is None else recipe.painted.share,
         "init": recipe.init,
         "training": recipe.training,

@@ -52,7 +52,6 @@ def recipe_subjects(
     Raises:
         GuidedSRError: If a file cannot be used; it is named.
     """
-    learning: dict[str, Any] = {"stages": recipe.stages, "stage_blur": "consistent"}
     pairs, weights = recipe.training_data(data, leave_out=leave_out)
     real: list[Subject] = []
     if pairs:
@@ -60,16 +59,36 @@ def recipe_subjects(
             pairs,
             scale=recipe.factors,
             scale_range=recipe.scale_range,
+            stages=recipe.stages,
+            stage_blur="consistent",
             guided=recipe.guided,
             weights=weights,
-            **learning,
         )
+    return [*real, *painted_subjects(recipe, data, beside=real)]
+
+
+def painted_subjects(
+    recipe: Recipe, data: str | os.PathLike[str], *, beside: Sequence[Subject]
+) -> list[Subject]:
+    """The painted subjects of a recipe, weighted against the others.
+
+    Args:
+        recipe: From `read_recipe`.
+        data: Folder that the label maps lie below.
+        beside: All other subjects.
+
+    Raises:
+        GuidedSRError: If a map cannot be used; it is named.
+    """
     if recipe.painted is None:
-        return real
+        return []
     painted = recipe.painted.painter(recipe.factors).subjects(
-        recipe.painted.files(Path(data)), guided=recipe.guided, **learning
+        recipe.painted.files(Path(data)),
+        stages=recipe.stages,
+        stage_blur="consistent",
+        guided=recipe.guided,
     )
-    return [*real, *shared_out(painted, real, recipe.painted.share)]
+    return shared_out(painted, beside, recipe.painted.share)
 
 
 def fit_recipe(
