@@ -7,9 +7,10 @@ the preset before and after, the decision of each stage, and the PSNR of every s
 
     python benchmarks/fine_tuning.py --data DATA --out docs/benchmarks/fine_tuning.jsonl
 
-The line tells whether the recipe of the preset names the test subject (`test_was_seen`):
-then its figure before is that of a scan it knows. To have it unseen, train one without it
-by `benchmarks/leave_one_out.py --save DIR`, and give that folder as `--preset`.
+The line tells whether the recipe of the preset names the test subject
+(`test_was_seen`): then its figure before is that of a scan it knows. For an unseen one,
+train without it by `benchmarks/leave_one_out.py --save DIR` and give that folder as
+`--preset`.
 """
 
 from __future__ import annotations

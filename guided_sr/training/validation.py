@@ -61,7 +61,7 @@ class Decision:
         if self.epoch == 0:
             return (
                 f"held-out slices {self.before:.2f} dB before, {self.last:.2f} dB after"
-                f" {self.epochs} epochs: the old weights are kept"
+                f" epoch {self.epochs}: the old weights are kept"
             )
         return (
             f"held-out slices {self.before:.2f} dB before, {self.kept:.2f} dB after"
