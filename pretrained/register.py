@@ -18,7 +18,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from guided_sr.presets import read_config, read_metadata
+from guided_sr.presets import (
+    PresetConfig,
+    read_config,
+    read_metadata,
+    served_text,
+)
 from guided_sr.training.recipes import Recipe, read_recipe
 from guided_sr.volumes import sha256_of
 from guided_sr.volumes.writing import replace_json
@@ -41,35 +46,41 @@ measured; fine detail can be invented or copied from the T1.
 
 | | |
 |---|---|
-| scale | {scale:g} in-plane, {stages} stages |
-| network | GRDN, {parameters} parameters a stage, {size:.1f} MB in all ({dtype}) |
-| inputs | T2 (coarse in-plane) and T1 of the same person and session, registered |
-| trained by | `guided-sr train recipe pretrained/recipes/{name}.toml --data DATA` |
-| training | external learning on low-resolution T2 only (Iwamoto et al., eq. 4), \
-{steps} steps a stage, seed {seed}, {precision} on 2 CPU cores, {minutes:.0f} minutes |
+| factors | {factors}, {stages} |
+| network | {backbone}, {parameters} parameters a stage, {size:.1f} MB in all ({dtype}) |
+| inputs | {inputs} |
+| trained by | `guided-sr train recipe pretrained/recipes/{name}.toml` |
+| start | {start} |
+| training | {learning}, {steps} steps a stage, seed {seed}, {precision} on 2 CPU cores, \
+{minutes:.0f} minutes |
 
 ## Data
 
 {subjects}
 
-{data_licence}. Two MNI-space brains (skull-stripped, 1 mm, multiple sclerosis) and
-three clinical whole-head scans brought to 1 mm in-plane, degraded by the scale before
-training. No high-resolution T2 was seen. Weights: Apache-2.0, attribution as above.
+{data_licence}. No high-resolution T2 of a person was seen: scans were degraded by the
+factor before training, paintings are synthetic. Weights: Apache-2.0,
+attribution as above.
 
 ## Figures
 
-The recipe trained *without* the test subject (leave one out), mean of the 60 central
-axial slices, mean over {folds} folds with the range of the folds. **Few subjects:
+{figures}
+
+Range of use: {usage}. Nothing is known of children, tumours or strong motion; a T1 that
+is off by a millimetre or more costs much of the gain (the paper loses 1.4 dB for 1 mm).
+"""
+
+LEFT_OUT = """The recipe trained *without* the test subject (leave one out), mean of
+the 60 central axial slices, mean over {folds} folds with the range of the folds. **Few subjects:
 differences under 0.3 dB mean nothing.**
 
 | | PSNR [dB] | SSIM |
 |---|---|---|
-{figures}
+{rows}"""
 
-Range of use: {usage}; `guided-sr run` warns outside of it, with `--strict` it refuses.
-Nothing is known of other contrasts, children, tumours, strong motion or a T1 that is
-off by a millimetre or more (the paper loses 1.4 dB for 1 mm).
-"""
+NOT_MEASURED = "Leave-one-out was not run for this preset: look at docs/benchmarks."
+
+LABEL = "recipe"
 
 ROWS = (
     ("cubic", "cubic interpolation"),
@@ -78,15 +89,17 @@ ROWS = (
 )
 
 
-def figures(runs: list[dict[str, Any]], name: str) -> tuple[str, int]:
-    """Table rows over the leave-one-out folds of a recipe."""
-    folds = [r for r in runs if r["recipe"] == name and r["label"] == "recipe"]
+def figures(runs: list[dict[str, Any]], name: str) -> str:
+    """Table over the leave-one-out folds of a recipe."""
+    folds = [r for r in runs if r["recipe"] == name and r["label"] == LABEL]
+    if not folds:
+        return NOT_MEASURED
     rows = []
     for key, title in ROWS:
         values = [r[key]["psnr"] for r in folds]
         similar = [r[key]["ssim"] for r in folds]
         rows.append(f"| {title} | {_mean(values, 2)} | {_mean(similar, 3)} |")
-    return "\n".join(rows), len(folds)
+    return LEFT_OUT.format(folds=len(folds), rows="\n".join(rows))
 
 
 def _mean(values: list[float], digits: int) -> str:
@@ -127,6 +140,55 @@ def usage(recipe: Recipe) -> str:
     return ", ".join(told) or "not stated"
 
 
+def learning(recipe: Recipe) -> str:
+    """How a preset learnt, in words."""
+    if recipe.shared:
+        return "paintings whose truth is known at every level"
+    way = "external learning on low-resolution T2 only (Iwamoto et al., eq. 4)"
+    if recipe.painted is not None:
+        way += f"; {recipe.painted.share:.0%} of the slices drawn are paintings"
+    return way
+
+
+def card(
+    folder: Path,
+    recipe: Recipe,
+    config: PresetConfig,
+    metadata: dict[str, Any],
+    table: str,
+) -> str:
+    """The model card of a preset."""
+    subjects = [f"- {s.name} (drawn with weight {s.weight:g})" for s in recipe.subjects]
+    if recipe.painted is not None:
+        subjects.append(
+            f"- {recipe.painted.paintings} paintings of each of {recipe.painted.first}"
+            " label maps, of random contrast"
+        )
+    one = "one network" if config.stages == 1 else f"{config.stages} stages"
+    t1 = " and T1 of the same person and session, registered" if config.guided else ""
+    return CARD.format(
+        name=folder.name,
+        description=recipe.description,
+        factors=served_text(config.scale, config.scale_range),
+        stages=one,
+        backbone=config.backbone.name.upper(),
+        parameters=metadata["parameters"],
+        size=sum(path.stat().st_size for path in folder.glob("*.h5")) / 1e6,
+        dtype=metadata.get("weights_dtype", "float32"),
+        inputs=f"coarse T2{t1}",
+        start="random weights" if recipe.init is None else f"`{recipe.init}`",
+        learning=learning(recipe),
+        steps=recipe.training["max_steps"],
+        seed=recipe.training["seed"],
+        precision=metadata["precision"],
+        minutes=metadata["train_seconds"] / 60,
+        subjects="\n".join(subjects),
+        data_licence=recipe.data_licence,
+        usage=usage(recipe),
+        figures=table,
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", required=True, type=Path)
@@ -149,32 +211,14 @@ def main() -> None:
         if metadata.get("range") != recipe.usage().get("range"):
             metadata = {**metadata, **recipe.usage()}
             replace_json(folder / "metadata.json", metadata)
-        table, folds = figures(runs, folder.name)
-        sizes = [path.stat().st_size for path in folder.glob("*.h5")]
-        card = CARD.format(
-            name=folder.name,
-            description=recipe.description,
-            scale=recipe.scale,
-            stages=config.stages,
-            parameters=metadata["parameters"],
-            size=sum(sizes) / 1e6,
-            dtype=metadata.get("weights_dtype", "float32"),
-            steps=recipe.training["max_steps"],
-            seed=recipe.training["seed"],
-            precision=metadata["precision"],
-            minutes=metadata["train_seconds"] / 60,
-            subjects="\n".join(
-                f"- {s.name} (drawn with weight {s.weight:g})" for s in recipe.subjects
-            ),
-            data_licence=recipe.data_licence,
-            folds=folds,
-            usage=usage(recipe),
-            figures=table,
+        (folder / "README.md").write_text(
+            card(folder, recipe, config, metadata, figures(runs, folder.name)),
+            encoding="utf-8",
         )
-        (folder / "README.md").write_text(card, encoding="utf-8")
         registry[folder.name] = {
             "description": recipe.description,
             "scale": list(config.scale),
+            "scale_range": config.scale_range,
             "stages": config.stages,
             "guided": config.guided,
             "files": {
