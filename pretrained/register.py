@@ -47,12 +47,12 @@ measured; fine detail can be invented or copied from the T1.
 | | |
 |---|---|
 | factors | {factors}, {stages} |
-| network | {backbone}, {parameters} parameters a stage, {size:.1f} MB in all ({dtype}) |
+| network | {backbone}, {parameters} parameters a stage, {size:.1f} MB ({dtype}) |
 | inputs | {inputs} |
 | trained by | `guided-sr train recipe pretrained/recipes/{name}.toml` |
 | start | {start} |
-| training | {learning}, {steps} steps a stage, seed {seed}, {precision} on 2 CPU cores, \
-{minutes:.0f} minutes |
+| training | {learning}, {steps} steps a stage, seed {seed}, {precision}, \
+{minutes:.0f} minutes on CPU cores |
 
 ## Data
 
@@ -71,8 +71,8 @@ is off by a millimetre or more costs much of the gain (the paper loses 1.4 dB fo
 """
 
 LEFT_OUT = """The recipe trained *without* the test subject (leave one out), mean of
-the 60 central axial slices, mean over {folds} folds with the range of the folds. **Few subjects:
-differences under 0.3 dB mean nothing.**
+the 60 central axial slices, mean over {folds} folds with the range of the folds.
+**Few subjects: differences under 0.3 dB mean nothing.**
 
 | | PSNR [dB] | SSIM |
 |---|---|---|
