@@ -86,7 +86,7 @@ def read_pair(
         low = read_volume(t2, name="T2")
         _refuse_short_memory(low, scale or (1.0, 1.0))
         guide = read_volume(t1, name="T1") if guided and t1 is not None else None
-        inputs = prepare(low, guide, guided=guided, scale=scale, axes=axes)
+        inputs = prepare(low, guide, guided=guided, scale=scale)
     for one in caught:
         warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
     on_grid = kept = None
