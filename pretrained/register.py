@@ -120,6 +120,7 @@ def main() -> None:
         registry[folder.name] = {
             "description": recipe.description,
             "scale": list(config.scale),
+            "scale_range": config.scale_range,
             "stages": config.stages,
             "guided": config.guided,
             "files": {
