@@ -29,6 +29,7 @@ __all__ = [
     "UnknownScaleError",
     "UsageError",
     "WeightsError",
+    "is_out_of_memory",
     "noted_warnings",
     "warn_user",
 ]
@@ -147,6 +148,20 @@ class TryAgainError(GuidedSRError):
 
     code = "E-RETRY"
     exit_code = 75
+
+
+_OUT_OF_MEMORY = ("ResourceExhaustedError", "OutOfMemoryError", "XlaRuntimeError")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error, of Python or of a framework, says that memory is short."""
+    if isinstance(error, MemoryError):
+        return True
+    if type(error).__name__ not in _OUT_OF_MEMORY:
+        return False
+    return type(error).__name__ != "XlaRuntimeError" or "RESOURCE_EXHAUSTED" in str(
+        error
+    )
 
 
 class GuidedSRWarning(UserWarning):

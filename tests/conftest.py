@@ -267,6 +267,61 @@ def trained(small_head):
     return model
 
 
+@pytest.fixture(scope="session")
+def random_model():
+    """Models with random weights: ``random_model((4, 1), scale_range=(2, 6))``."""
+    import keras
+
+    from guided_sr import GuidedSRModel
+
+    def make(scale: Any, stages: int = 2, **attributes: Any) -> Any:
+        keras.utils.set_random_seed(4)
+        guided = attributes.pop("guided", True)
+        how = attributes.pop("back_projection", "exact")
+        model = GuidedSRModel(
+            precision="float32", guided=guided, back_projection=how, **TINY
+        )
+        model.networks = [model.build() for _ in range(stages)]
+        generator = np.random.default_rng(8)
+        for network in model.networks:
+            network.set_weights(
+                [generator.normal(0, 0.1, w.shape) for w in network.get_weights()]
+            )
+        model.scale = scale
+        for name, value in attributes.items():
+            setattr(model, name, value)
+        return model
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def thick():
+    """A head of 1 mm in 24 x 28 x 24 voxels, its T1, and T2 slices of 4 mm.
+
+    Returns a mapping of float64-affine volumes: ``t2``, ``t1``, ``truth``.
+    """
+    from scipy.spatial.transform import Rotation
+
+    from guided_sr.datasets.phantom import head_phantom
+    from guided_sr.physics.operators import LineOperator, SeparableOperator
+    from guided_sr.physics.slice_profile import SliceProfile
+    from guided_sr.volumes import Volume, target_affine
+
+    head = head_phantom((24, 28), 24, seed=3, voxel_mm=7.0)
+    t2, t1 = (np.moveaxis(x, 0, -1).astype(np.float32) for x in (head.t2, head.t1))
+    turn = np.eye(4)
+    turn[:3, :3] = Rotation.from_euler("xyz", (10, 5, -8), degrees=True).as_matrix()
+    turn[:3, 3] = -11.0, 17.0, 5.0
+    lines = [LineOperator(24, 24), LineOperator(28, 28), SliceProfile().line(24, 6)]
+    low = SeparableOperator(*lines)(t2)
+    return {
+        "t2": Volume(low, target_affine(turn, t2.shape, low.shape)),
+        "t1": Volume(t1, turn),
+        "truth": Volume(t2, turn),
+    }
+
+
 @pytest.fixture
 def images():
     """Batches of random float32 images: ``images(h, w, channels=1, n=2)``."""

@@ -117,7 +117,8 @@ def test_images_give_a_result_with_all_that_is_known(trained, pair, volumes):
     wanted = np.moveaxis(trained.predict_cascade(*pair), 0, -1)
     apart = np.abs(result.image.get_fdata() - wanted)
     assert apart.max() < 1e-2 * wanted.max()
-    assert result.plan.target_shape == (48, 48)
+    assert result.plan.target_shape == (48, 48, 3)
+    assert result.plan.in_plane.level_shape(1) == (34, 34)
     json.dumps(dict(result.provenance))
     assert result.provenance["plan"]["slice_axis"] == 2
     assert result.provenance["model"]["precision"] == "float32"

@@ -16,12 +16,27 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from guided_sr._version import __version__
-from guided_sr.cli import benchmark, degrade, demo, evaluate, info, models, run, train
+from guided_sr.cli import (
+    benchmark,
+    check,
+    degrade,
+    demo,
+    evaluate,
+    info,
+    models,
+    run,
+    train,
+)
 from guided_sr.cli.console import CITATION, RESEARCH_USE, print_error, print_warning
 from guided_sr.cli.options import Formatter
-from guided_sr.errors import GuidedSRError, GuidedSRWarning, UsageError
+from guided_sr.errors import (
+    GuidedSRError,
+    GuidedSRWarning,
+    UsageError,
+    is_out_of_memory,
+)
 
-_COMMANDS = (run, demo, train, evaluate, benchmark, degrade, models, info)
+_COMMANDS = (run, check, demo, train, evaluate, benchmark, degrade, models, info)
 _DESCRIPTION = (
     "Super-resolve a low-resolution T2 MRI with the same person's T1 as guide."
 )
@@ -150,7 +165,7 @@ def _refuse(error: BaseException) -> int:
         failure = GuidedSRError(text, path=name, mend="check disk space and permission")
         print_error("E-IO", str(failure))
         return 74
-    if isinstance(error, MemoryError) or type(error).__name__ in _OUT_OF_MEMORY:
+    if is_out_of_memory(error):
         failure = GuidedSRError(
             "not enough memory",
             mend="close other programs, use --device cpu, or a larger machine",
@@ -163,9 +178,6 @@ def _refuse(error: BaseException) -> int:
     mend = "run again with --debug and report what it prints, with guided-sr info"
     print_error("E-INTERNAL", str(GuidedSRError(text, mend=mend)))
     return INTERNAL
-
-
-_OUT_OF_MEMORY = ("ResourceExhaustedError", "OutOfMemoryError")
 
 
 def _show_warnings(debug: bool) -> None:

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from guided_sr.errors import GuidedSRWarning, TryAgainError
+from guided_sr.inference.cost import BASE_GIB
 from guided_sr.inference.inputs import Inputs, prepare
 from guided_sr.inference.result import Result
 from guided_sr.volumes import Volume, from_slices, read_volume, slice_axis
 
 _BYTES_A_VOXEL = 32  # of the result: guide, its scaled copies, result, work space
-_BASE = 1.2  # GiB of framework, network and one batch; measured with TensorFlow
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +63,6 @@ def read_pair(
     *,
     scale: tuple[float, float] | None,
     guided: bool = True,
-    axes: str = "in-plane",
 ) -> Pair:
     """Read both images fully and check all that can be checked of them.
 
@@ -75,7 +74,6 @@ def read_pair(
         scale: Factor of the two in-plane axes; None leaves the T2's own grid as the
             target.
         guided: Whether the model takes a guide.
-        axes: As in `GuidedSRModel.predict_cascade`.
 
     Raises:
         GuidedSRError: The first fault found.
@@ -86,7 +84,7 @@ def read_pair(
         low = read_volume(t2, name="T2")
         _refuse_short_memory(low, scale or (1.0, 1.0))
         guide = read_volume(t1, name="T1") if guided and t1 is not None else None
-        inputs = prepare(low, guide, guided=guided, scale=scale, axes=axes)
+        inputs = prepare(low, guide, guided=guided, scale=scale)
     for one in caught:
         warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
     on_grid = kept = None
@@ -110,13 +108,25 @@ def _refuse_short_memory(low: Volume, scale: tuple[float, float]) -> None:
     voxels = 1.0
     for axis, n in enumerate(low.data.shape):
         voxels *= n if axis == across else n * next(factors)
-    needed = _BASE + voxels * _BYTES_A_VOXEL / 2**30
+    refuse_short_memory(BASE_GIB + voxels * _BYTES_A_VOXEL / 2**30, low.path)
+
+
+def refuse_short_memory(needed: float, path: Path | None) -> None:
+    """Refuse work that this machine has not the memory for.
+
+    Args:
+        needed: Memory in GiB.
+        path: The image concerned.
+
+    Raises:
+        TryAgainError: If less is free.
+    """
     there = available_memory()
     if there is not None and needed > there:
         raise TryAgainError(
             f"the result needs about {needed:.1f} GiB of memory, {there:.1f} GiB are"
             " free",
-            path=low.path,
+            path=path,
             mend="close other programs, crop the T2, or use a larger machine",
         )
 

@@ -13,8 +13,8 @@ from guided_sr.errors import DataError, WeightsError, warn_user
 Interval = tuple[float, float]
 
 _WORDS = {
-    "t2_mm": "the T2 has voxels of {} mm in-plane",
-    "t1_mm": "the T1 has voxels of {} mm in-plane",
+    "t2_mm": "the T2 has voxels of {} mm along the axes to be enlarged",
+    "t1_mm": "the T1 has voxels of {} mm along them",
     "factors": "the factor is {}",
 }
 _SLACK = 0.01  # headers round
@@ -24,9 +24,9 @@ class UsageRange(BaseModel):
     """What stands under ``range`` in a preset's `metadata.json`, min and max each.
 
     Attributes:
-        t2_mm: In-plane voxel size of the T2 in mm.
-        t1_mm: Voxel size of the T1 in the T2's planes in mm.
-        factors: Factor of the in-plane axes.
+        t2_mm: Voxel size of the T2 in mm, along the axes that are enlarged.
+        t1_mm: Voxel size of the T1 in mm, along the same axes.
+        factors: Factor of those axes.
     """
 
     model_config = ConfigDict(extra="forbid")

@@ -9,7 +9,7 @@ from guided_sr.volumes.geometry import (
     target_affine,
     voxel_sizes,
 )
-from guided_sr.volumes.intensity import IntensityScale, fit_intensity
+from guided_sr.volumes.intensity import IntensityScale, Normalised, fit_intensity
 from guided_sr.volumes.nifti import (
     Volume,
     make_image,
@@ -25,6 +25,7 @@ from guided_sr.volumes.writing import refuse_same_file
 
 __all__ = [
     "IntensityScale",
+    "Normalised",
     "Orientation",
     "TargetGrid",
     "Volume",

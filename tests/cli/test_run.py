@@ -37,7 +37,8 @@ def test_the_result_has_the_field_of_view_of_the_t2_and_a_full_sidecar(
     assert note["IntendedUse"].startswith("Research use only")
     assert block["command"].startswith("guided-sr run -i ")
     assert block["inputs"]["t1"]["sha256"] == sha256_of(pair.t1)
-    assert block["options"]["scale"] == [2.0, 2.0]
+    assert block["options"]["scale"] == [2.0, 2.0, 1.0]
+    assert block["qc"]["consistency_after"] <= block["qc"]["consistency_before"]
     assert block["warnings"] == []
 
 
@@ -229,7 +230,11 @@ def _link_to_the_input(pair: Any, _: Path) -> dict[str, str]:
         ({"--scale": "-2"}, 64, "E-USAGE"),
         ({"--scale": "nan"}, 64, "E-USAGE"),
         ({"--model": "grdn_t9"}, 64, "E-PRESET"),
-        ({"--model": None}, 64, "E-USAGE"),
+        ({"--scale": "0.5x2x2"}, 64, "E-USAGE"),
+        ({"--scale": "2x2"}, 64, "E-USAGE"),
+        ({"--axes": "slice"}, 64, "E-USAGE"),
+        ({"--target-voxel": "-1"}, 64, "E-USAGE"),
+        ({"--slice-gap": "1"}, 64, "E-USAGE"),
         (_truncate, 65, "E-DATA"),
         (_not_an_image, 65, "E-DATA"),
         (_constant, 65, "E-DATA"),

@@ -116,7 +116,7 @@ def test_what_does_not_fit_together_is_refused(arrays, volumes):
     refused(t2, None, UsageError, "no T1")
     refused(t2, volumes[1], UsageError, "T2 is an array but the T1 is not")
     refused(volumes[0], t1, UsageError, "T1 is an array but the T2 is not")
-    refused(t2, t1, UsageError, "through-plane", axes="through-plane")
+    refused(*volumes, UsageError, "stacks of planes", scale=(2, 1))
     refused(t2, t1, UsageError, "at least 1", scale=0.5)
 
 

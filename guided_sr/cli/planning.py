@@ -1,0 +1,253 @@
+"""The plan of a run: files, grids, models, cost. No framework is loaded."""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from guided_sr.cli.choose import Chosen, choose_model, presets_for
+from guided_sr.cli.pair import refuse_short_memory
+from guided_sr.errors import UsageError, noted_warnings
+from guided_sr.inference.cost import memory_gib, network_pixels, seconds
+from guided_sr.inference.guide import check_guide
+from guided_sr.inference.usage import check_usage
+from guided_sr.inference.volume_inputs import VolumeInputs
+from guided_sr.inference.volume_plan import VolumePlan, target_for
+from guided_sr.physics.slice_profile import SliceProfile
+from guided_sr.presets import read_metadata, scale_text
+from guided_sr.volumes import (
+    Volume,
+    choose_target,
+    fit_intensity,
+    read_grid,
+    read_volume,
+    require_overlap,
+    voxel_sizes,
+)
+from guided_sr.volumes.locate import locate
+from guided_sr.volumes.target import triple_text
+
+REGISTRATION = "none: the T1 lies where its header says"
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What is to be done, read and checked.
+
+    Attributes:
+        plan: Grids and cascades.
+        chosen: The models that are used.
+        t2: The T2.
+        t1: The T1, or `None`.
+        overlap: Share of the T2's field of view that the T1 covers.
+        memory: Memory that it needs, in GiB.
+        warnings: What was noticed.
+    """
+
+    plan: VolumePlan
+    chosen: Sequence[Chosen]
+    t2: Volume
+    t1: Volume | None
+    overlap: float | None
+    memory: float
+    warnings: tuple[str, ...]
+
+    def inputs(self) -> tuple[VolumeInputs, tuple[str, ...]]:
+        """The inputs with the guide on its grid, and all that was noticed."""
+        with noted_warnings() as noticed:
+            inputs = VolumeInputs.prepare(self.t2, self.t1, self.plan)
+        return inputs, tuple(dict.fromkeys((*self.warnings, *noticed)))
+
+    def facts(
+        self, args: argparse.Namespace, output: Path | None
+    ) -> list[tuple[str, str]]:
+        """Lines of the plan."""
+        grid, plan = self.plan.grid, self.plan
+        result = _grid(grid.target_affine, grid.target_shape)
+        rows = [("T2", f"{self.t2.path}  {_grid(grid.affine, grid.shape)}")]
+        if self.t1 is not None:
+            rows.append(
+                (
+                    "T1",
+                    f"{self.t1.path}  {_grid(self.t1.affine, self.t1.data.shape)}"
+                    f", covers {100 * (self.overlap or 0.0):.0f} % of the T2",
+                )
+            )
+        rows += [
+            ("result", result if output is None else f"{output}  {result}"),
+            (
+                "axes",
+                f"{triple_text(grid.scale)}: {grid.reason}; the slices lie across axis"
+                f" {grid.slice_axis + 1}",
+            ),
+        ]
+        for model in self.chosen:
+            rows += _cascade(model, plan)
+        profile = plan.profile
+        if plan.through_plane is not None:
+            rows.append(("slices", f"{profile.shape}, gap {100 * profile.gap:g} %"))
+        first = self.chosen[0].config.back_projection.method
+        rows += [
+            ("back-projection", args.back_projection or first or "none"),
+            ("registration", REGISTRATION if self.t1 is not None else "none: no T1"),
+            ("device", f"{args.device}, precision {args.precision}"),
+            ("memory", f"about {self.memory:.1f} GiB"),
+            ("time", self._time(args.precision)),
+        ]
+        return rows
+
+    def _time(self, asked: str) -> str:
+        precision = "float32" if asked == "auto" else asked
+        pixels = dict(zip((False, True), network_pixels(self.plan), strict=True))
+        total = 0.0
+        for model in self.chosen:
+            parameters = read_metadata(model.folder).get("parameters")
+            if not isinstance(parameters, int):
+                return "not known for this model"
+            through = model.served.through_plane
+            total += seconds(pixels[through], parameters, precision)
+        return (
+            f"about {max(1.0, total):.0f} s of networks on two cores in {precision};"
+            " less where slices are empty, with more cores or a GPU"
+        )
+
+    def summary(self) -> dict[str, Any]:
+        """The plan as plain data."""
+        return {
+            "plan": self.plan.summary(),
+            "models": [model.folder.name for model in self.chosen],
+            "guide_overlap": self.overlap,
+            "registration": "none",
+            "memory_gib": round(self.memory, 2),
+            "warnings": list(self.warnings),
+        }
+
+
+def locate_files(args: argparse.Namespace) -> dict[str, Path]:
+    """The input files, by name, checked to be there."""
+    named = {"t2": args.t2, "t1": args.t1}
+    return {
+        key: locate(Path(value), name=key.upper())
+        for key, value in named.items()
+        if value is not None
+    }
+
+
+def choose(
+    args: argparse.Namespace, files: dict[str, Path]
+) -> tuple[VolumePlan, list[Chosen]]:
+    """Grid, models and cascades, from the header of the T2 alone.
+
+    Raises:
+        GuidedSRError: The first fault found.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # told when the voxels are read
+        affine, shape = read_grid(files["t2"])
+    wanted = {"scale": args.scale, "target_voxel": args.target_voxel, "axes": args.axes}
+    if args.model:
+        chosen = [choose_model(name, None) for name in args.model]
+        served = [model.served for model in chosen]
+        if len({one.through_plane for one in served}) < len(served):
+            raise UsageError(
+                "the models enlarge the same axes",
+                mend="give one --model for slices in-plane and one slice model",
+            )
+        grid = target_for(affine, shape, served, **wanted)
+    else:
+        grid = choose_target(affine, shape, **wanted)
+        chosen = presets_for(grid, guided="t1" in files)
+    profile = SliceProfile(args.slice_profile, args.slice_gap)
+    plan = VolumePlan.create(grid, [one.served for one in chosen], profile=profile)
+    used = [
+        model
+        for model in chosen
+        if (plan.through_plane if model.served.through_plane else plan.in_plane)
+    ]
+    if any(model.config.guided for model in used) and "t1" not in files:
+        raise UsageError(
+            "the model is guided, but there is no T1",
+            mend="give it with -g, or a --model without guide",
+        )
+    return plan, used
+
+
+def read_job(
+    plan: VolumePlan,
+    chosen: Sequence[Chosen],
+    files: dict[str, Path],
+    *,
+    strict: bool = False,
+) -> Job:
+    """Read both images and check all but what the guide's own grid tells.
+
+    Args:
+        plan: Grids and cascades.
+        chosen: The models that are used.
+        files: The input files, by name.
+        strict: Whether images outside the range of a model's card are refused.
+
+    Raises:
+        GuidedSRError: The first fault found; too little memory before any voxel is
+            read.
+    """
+    guided = any(model.config.guided for model in chosen) and "t1" in files
+    with noted_warnings() as noticed:
+        shape = None
+        if guided:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                shape = read_grid(files["t1"], name="T1")[1]
+        memory = memory_gib(plan, shape)
+        refuse_short_memory(memory, files["t2"])
+        t2 = read_volume(files["t2"], name="T2")
+        fit_intensity(t2.data, name="T2", path=t2.path)
+        t1 = overlap = None
+        if guided:
+            t1 = read_volume(files["t1"], name="T1")
+            fit_intensity(t1.data, name="T1", path=t1.path)
+            check_guide(t1, t2, plan.grid)
+            overlap = require_overlap(t1, t2)
+        for model in chosen:
+            check_usage(
+                read_metadata(model.folder),
+                plan.grid,
+                t2,
+                t1,
+                through_plane=model.served.through_plane,
+                strict=strict,
+                path=model.folder / "metadata.json",
+            )
+    return Job(plan, chosen, t2, t1, overlap, memory, tuple(noticed))
+
+
+def _cascade(model: Chosen, plan: VolumePlan) -> list[tuple[str, str]]:
+    if not model.served.through_plane:
+        assert plan.in_plane is not None
+        levels = [plan.in_plane.level_shape(k) for k in range(model.config.stages + 1)]
+        count = plan.shape[plan.across]
+        what = f"{count} slices, scale {scale_text(plan.grid.in_plane_scale)}"
+        name = "in-plane"
+    else:
+        assert plan.through_plane is not None
+        one, _ = plan.through_plane
+        levels = [one.level_shape(k) for k in range(model.config.stages + 1)]
+        first, second = (plan.target_shape[axis] for axis in plan.within)
+        what = f"{second} + {first} planes both ways, scale {plan.grid.slice_scale:.4g}"
+        name = "through-plane"
+    sizes = " > ".join(f"{h}x{w}" for h, w in levels)
+    return [
+        (name, f"{what}, {model.config.stages} stages: {sizes}"),
+        ("model", model.describe()),
+    ]
+
+
+def _grid(affine: np.ndarray, shape: tuple[int, ...]) -> str:
+    sizes = triple_text(voxel_sizes(affine))
+    return f"{' x '.join(str(n) for n in shape)} voxels of {sizes} mm"

@@ -1,0 +1,69 @@
+"""What goes into a volume's cascades, and what comes out. No framework is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from guided_sr.inference.guide import Guide, prepare_guide
+from guided_sr.inference.volume_plan import VolumePlan
+from guided_sr.volumes import IntensityScale, Volume, fit_intensity, read_volume
+
+Voxels = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class VolumeInputs:
+    """A T2 and its guide, checked and along RAS+.
+
+    Attributes:
+        t2: The T2 as it came.
+        low: Its voxels along RAS+.
+        guide: The T1 on the grid of the result, or `None`.
+        plan: What is to be done.
+        scale: Intensity map of the T2.
+    """
+
+    t2: Volume
+    low: Voxels
+    guide: Guide | None
+    plan: VolumePlan
+    scale: IntensityScale
+
+    @classmethod
+    def prepare(cls, t2: Any, t1: Any, plan: VolumePlan) -> VolumeInputs:
+        """Check a pair and bring the guide to the grid of the result.
+
+        Args:
+            t2: Path, nibabel image or `Volume`, on the grid that `plan` was made for.
+            t1: The same of the T1, on any grid; `None` for models without guide.
+            plan: The plan.
+
+        Raises:
+            GuidedSRError: The first fault found.
+        """
+        volume = read_volume(t2, name="T2")
+        scale = fit_intensity(volume.data, name="T2", path=volume.path)
+        guide = None
+        if t1 is not None:
+            guide = prepare_guide(t1, volume, plan.grid, plan.affine, plan.target_shape)
+        return cls(volume, plan.orientation.apply(volume.data), guide, plan, scale)
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """A result along RAS+, in the units of the T2.
+
+    Attributes:
+        data: Voxels of the result.
+        residual: What it leaves unexplained of the T2, on the T2's grid.
+        misfit: Root mean square of that, as a share of the T2's intensity range,
+            before and after the last back-projection.
+    """
+
+    data: Voxels
+    residual: Voxels
+    misfit: tuple[float, float]
