@@ -15,7 +15,13 @@ from numpy.typing import NDArray
 from guided_sr.errors import GuidedSRWarning, TryAgainError
 from guided_sr.inference.inputs import Inputs, prepare
 from guided_sr.inference.result import Result
-from guided_sr.volumes import Volume, from_slices, read_volume, slice_axis
+from guided_sr.volumes import (
+    Registration,
+    Volume,
+    from_slices,
+    read_volume,
+    slice_axis,
+)
 
 _BYTES_A_VOXEL = 32  # of the result: guide, its scaled copies, result, work space
 _BASE = 1.2  # GiB of framework, network and one batch; measured with TensorFlow
@@ -44,6 +50,11 @@ class Pair:
         """Share of the T2's field of view that the T1 covers."""
         return self.inputs.source.overlap if self.inputs.source else None
 
+    @property
+    def registration(self) -> Registration | None:
+        """How the T1 was placed."""
+        return self.inputs.source.registration if self.inputs.source else None
+
     def complete(self, result: Result | NDArray, **more: Any) -> Result:
         """Add to a result what only this side knows.
 
@@ -53,7 +64,12 @@ class Pair:
         """
         assert isinstance(result, Result)  # volumes give results, arrays give arrays
         noticed = dict.fromkeys((*self.warnings, *result.warnings))
-        known = {**result.provenance, "guide_overlap": self.overlap, **more}
+        known = {
+            **result.provenance,
+            "guide_overlap": self.overlap,
+            "registration": self.registration and self.registration.to_dict(),
+            **more,
+        }
         return dataclasses.replace(result, warnings=tuple(noticed), provenance=known)
 
 
@@ -64,10 +80,13 @@ def read_pair(
     scale: tuple[float, float] | None,
     guided: bool = True,
     axes: str = "in-plane",
+    register: str = "none",
+    t2_to_t1: str | os.PathLike[str] | None = None,
 ) -> Pair:
     """Read both images fully and check all that can be checked of them.
 
-    The T1 is brought to the target grid here, once; the model finds it there.
+    The T1 is placed and brought to the target grid here, once; the model finds it
+    there.
 
     Args:
         t2: The T2.
@@ -76,6 +95,8 @@ def read_pair(
             target.
         guided: Whether the model takes a guide.
         axes: As in `GuidedSRModel.predict_cascade`.
+        register: Likewise.
+        t2_to_t1: Likewise.
 
     Raises:
         GuidedSRError: The first fault found.
@@ -86,7 +107,15 @@ def read_pair(
         low = read_volume(t2, name="T2")
         _refuse_short_memory(low, scale or (1.0, 1.0))
         guide = read_volume(t1, name="T1") if guided and t1 is not None else None
-        inputs = prepare(low, guide, guided=guided, scale=scale, axes=axes)
+        inputs = prepare(
+            low,
+            guide,
+            guided=guided,
+            scale=scale,
+            axes=axes,
+            register=register,
+            t2_to_t1=t2_to_t1,
+        )
     for one in caught:
         warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
     on_grid = kept = None

@@ -13,6 +13,7 @@ from guided_sr.cli.options import (
     add_compute,
     add_force,
     add_quiet,
+    add_registration,
     new_parser,
     scale,
 )
@@ -32,7 +33,8 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
         common,
         brief="super-resolve a T2 with its T1",
         description="Super-resolve a T2 with the same person's T1 as guide. The T1 is"
-        " brought onto the grid of the result by the affines; nothing is registered.",
+        " placed on the T2 and brought onto the grid of the result; the T2's own voxels"
+        " are never moved.",
         example="guided-sr run -i T2.nii.gz -g T1.nii.gz -o T2_sr.nii.gz --scale 4",
     )
     files = parser.add_argument_group("files")
@@ -53,6 +55,7 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
         help="result, .nii.gz or .nii, or a folder (default: beside the T2,"
         " NAME_desc-guidedsr_T2w.nii.gz); a .json file goes beside it",
     )
+    add_registration(files)
     add_force(files)
     model = parser.add_argument_group("model")
     model.add_argument(
@@ -102,6 +105,7 @@ def execute(args: argparse.Namespace) -> int:
     from guided_sr.cli.pair import read_pair
     from guided_sr.errors import UsageError
     from guided_sr.volumes.locate import locate
+    from guided_sr.volumes.transforms import transform_sha256
 
     console = Console(quiet=args.quiet)
     chosen = choose_model(args.model, args.scale)
@@ -123,6 +127,8 @@ def execute(args: argparse.Namespace) -> int:
         "axes": args.axes,
         "back_projection": args.back_projection or "trained",
         "precision": args.precision,
+        "register": args.register,
+        "t2_to_t1": args.t2_to_t1 and transform_sha256(Path(args.t2_to_t1)),
     }
     if not args.force and _up_to_date(path, files, chosen, options):
         console.note("up to date: inputs, weights and options are those of the result")
@@ -136,6 +142,8 @@ def execute(args: argparse.Namespace) -> int:
         scale=chosen.scale,
         guided=guided,
         axes=args.axes,
+        register="none" if args.dry_run else args.register,
+        t2_to_t1=args.t2_to_t1,
     )
     console.facts("plan", _plan(pair, chosen, path, args))
     if args.dry_run:
@@ -160,6 +168,7 @@ def execute(args: argparse.Namespace) -> int:
             pair.guide,
             back_projection=asked,
             axes=args.axes,
+            register="none",  # the guide is in its place
             progress=advance,
         )
     command = shlex.join(["guided-sr", *args.argv])
@@ -225,6 +234,7 @@ def _plan(
                 f", covers {share:.0f} % of the T2",
             )
         )
+        rows.append(("registration", _registration(pair, args)))
     method = args.back_projection or config.back_projection.method or "none"
     rows += [
         ("result", f"{path}  {_grid(source.affine, source.shape)}"),
@@ -239,6 +249,12 @@ def _plan(
         ("device", f"{args.device}, precision {args.precision}"),
     ]
     return rows
+
+
+def _registration(pair: Pair, args: argparse.Namespace) -> str:
+    if pair.registration is None or (args.dry_run and args.t2_to_t1 is None):
+        return f"{args.register}; the misfit is measured in the run"
+    return pair.registration.describe()
 
 
 def _grid(affine: Any, shape: tuple[int, ...]) -> str:

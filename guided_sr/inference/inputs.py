@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from guided_sr.errors import DataError, UsageError, warn_user
+from guided_sr.errors import DataError, PathLike, UsageError, warn_user
 from guided_sr.physics.cascade_plan import CascadePlan, StageBlur, scale_per_axis
 from guided_sr.volumes import (
     IntensityScale,
+    Registration,
     Volume,
     bring_to_grid,
     fit_intensity,
+    place_guide,
     read_volume,
     require_overlap,
     slice_axis,
@@ -38,11 +40,12 @@ class Source:
 
     Attributes:
         t2: The T2 volume.
-        t1: The T1 volume, or `None`.
+        t1: The T1 volume, its affine that of its placement, or `None`.
         slice_axis: Axis of the volume across the slices.
         affine: Affine of the target grid, voxel to mm.
         shape: Shape of the target grid.
         overlap: Share of the T2's field of view that the T1 covers, or `None`.
+        registration: How the T1 was placed, or `None`.
     """
 
     t2: Volume
@@ -51,6 +54,7 @@ class Source:
     affine: NDArray[np.float64]
     shape: tuple[int, int, int]
     overlap: float | None
+    registration: Registration | None = None
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,8 @@ def prepare(
     scale: float | Sequence[float] | None,
     target_shape: tuple[int, int] | None = None,
     axes: str = "in-plane",
+    register: str = "none",
+    t2_to_t1: PathLike | None = None,
 ) -> Inputs:
     """Check a pair and bring the guide to the target grid.
 
@@ -118,12 +124,15 @@ def prepare(
         t2: Observed image: array of shape ``(h, w)`` or ``(n, h, w)``, nibabel
             image, `Volume` or path.
         t1: Guide of the same kind: an array on the target grid, or a volume on any
-            grid, which is brought to the target grid by the affines.
+            grid, which is placed on the T2 and brought to the target grid.
         guided: Whether a guide is due.
         scale: Factor of the two in-plane axes, or one for each; `None` leaves the
             T2's own grid as the target.
         target_shape: Exact in-plane size; wins over the scale.
         axes: Which axes of a volume are enlarged: ``"in-plane"``.
+        register: How the T1 of a volume is placed: ``"none"`` by the headers,
+            ``"rigid"`` by mutual information, ``"auto"`` so only where it helps.
+        t2_to_t1: File of a transform from the T2 to the T1, made elsewhere.
 
     Returns:
         The checked inputs.
@@ -131,7 +140,7 @@ def prepare(
     Raises:
         UsageError: If the guide is missing, kinds are mixed or an option is unknown.
         DataError: If values are not finite or constant, or sizes do not fit.
-        GeometryError: If T1 and T2 do not overlap.
+        GeometryError: If T1 and T2 do not overlap, or cannot be registered.
     """
     if axes not in AXES:
         raise UsageError(
@@ -150,13 +159,30 @@ def prepare(
                 "the T2 is an array but the T1 is not",
                 mend="give both as arrays, or both as images or paths",
             )
+        if register == "rigid" or t2_to_t1 is not None:
+            raise UsageError(
+                "arrays have no place in millimetres, so that none can be registered",
+                path=t2_to_t1,
+                mend="give both as images or paths",
+            )
         return _from_arrays(t2, guide, factors, target_shape)
     if _is_array(guide):
         raise UsageError(
             "the T1 is an array but the T2 is not",
             mend="give both as arrays, or both as images or paths",
         )
-    return _from_volumes(t2, guide, factors, target_shape)
+    low = read_volume(t2, name="T2")
+    volume = None if guide is None else read_volume(guide, name="T1")
+    if volume is None:
+        return _from_volumes(low, None, factors, target_shape)
+    if volume.sha256 is not None and volume.sha256 == low.sha256:
+        raise UsageError(
+            "the T1 and the T2 are the same file",
+            path=volume.path,
+            mend="give the T1 as guide",
+        )
+    placed, found = place_guide(volume, low, register=register, t2_to_t1=t2_to_t1)
+    return _from_volumes(low, placed, factors, target_shape, found)
 
 
 def _warn_of_coarse_guide(
@@ -251,12 +277,12 @@ def _nearly(shape: tuple[int, ...], target: tuple[int, int]) -> bool:
 
 
 def _from_volumes(
-    t2: Any,
-    t1: Any,
+    low: Volume,
+    volume: Volume | None,
     factors: tuple[float, float],
     target_shape: tuple[int, int] | None,
+    registration: Registration | None = None,
 ) -> Inputs:
-    low = read_volume(t2, name="T2")
     across = slice_axis(low.affine)
     in_plane = [axis for axis in range(3) if axis != across]
     observed = tuple(low.data.shape[axis] for axis in in_plane)
@@ -266,15 +292,8 @@ def _from_volumes(
         sizes[axis] = n
     shape = (sizes[0], sizes[1], sizes[2])
     affine = target_affine(low.affine, low.data.shape, shape)
-    guide = guide_scale = volume = overlap = None
-    if t1 is not None:
-        volume = read_volume(t1, name="T1")
-        if volume.sha256 is not None and volume.sha256 == low.sha256:
-            raise UsageError(
-                "the T1 and the T2 are the same file",
-                path=volume.path,
-                mend="give the T1 as guide",
-            )
+    guide = guide_scale = overlap = None
+    if volume is not None:
         overlap = require_overlap(volume, low)
         if target != observed:
             _warn_of_coarse_guide(volume, low, affine, in_plane)
@@ -287,5 +306,5 @@ def _from_volumes(
         fit_intensity(low.data, name="T2", path=low.path),
         guide_scale,
         False,
-        Source(low, volume, across, affine, shape, overlap),
+        Source(low, volume, across, affine, shape, overlap, registration),
     )

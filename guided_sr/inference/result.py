@@ -141,6 +141,7 @@ def volume_result(
             "t1": None if inputs.t1_scale is None else inputs.t1_scale.to_dict(),
         },
         "guide_overlap": source.overlap,
+        "registration": source.registration and source.registration.to_dict(),
         "seconds": round(seconds, 2),
     }
     return Result(

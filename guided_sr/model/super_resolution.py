@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from guided_sr.errors import noted_warnings
+from guided_sr.errors import PathLike, noted_warnings
 from guided_sr.inference.cascade import Progress, run_cascade
 from guided_sr.inference.inputs import prepare
 from guided_sr.inference.probe import probe
@@ -69,6 +69,8 @@ class GuidedSRModel(LearningModel):
         target_shape: tuple[int, int] | None = None,
         back_projection: Method | BackProjection | str = "trained",
         axes: str = "in-plane",
+        register: str = "auto",
+        t2_to_t1: PathLike | None = None,
         progress: Progress | None = None,
     ) -> NDArray[np.float32] | Result:
         """Super-resolve a slice, a stack or a volume (eq. 5, stage by stage).
@@ -76,12 +78,18 @@ class GuidedSRModel(LearningModel):
         Args:
             t2: Observed T2: array ``(h, w)`` or ``(n, h, w)``, nibabel image or path.
             t1: The same person's T1 of the same kind: an array on the target grid,
-                or an image on any grid, brought there by the affines.
+                or an image on any grid, placed on the T2 and brought there.
             scale: Factor; must be the one the model was trained for, which is the
                 default.
             target_shape: Exact in-plane size of the result; wins over ``scale``.
             back_projection: Another one than the model was trained with.
             axes: Axes of a volume to enlarge: ``"in-plane"``.
+            register: How the T1 of a volume is placed on the T2: ``"auto"`` measures
+                by mutual information how far the headers are off and corrects the
+                T1's place where that is 0.75 mm or more, ``"rigid"`` always corrects
+                it, ``"none"`` measures nothing. No voxel of the T2 is ever moved.
+            t2_to_t1: File of a linear transform from the T2 to the T1 (T1 fixed, T2
+                moving), used in place of ``"auto"``.
             progress: Called with the slices done and their number.
 
         Returns:
@@ -92,7 +100,7 @@ class GuidedSRModel(LearningModel):
             UnknownScaleError: If the model was not trained for the scale.
             UsageError: If the T1 is missing or an option is unknown.
             DataError: If an image is unusable; nothing is guessed.
-            GeometryError: If T1 and T2 do not overlap.
+            GeometryError: If T1 and T2 do not overlap or cannot be registered.
         """
         factors = self.known_scale(scale)
         how = self.back_projection
@@ -106,6 +114,8 @@ class GuidedSRModel(LearningModel):
                 scale=factors,
                 target_shape=target_shape,
                 axes=axes,
+                register=register,
+                t2_to_t1=t2_to_t1,
             )
         plan = inputs.plan(stages=self.stages, stage_blur=self.stage_blur)
         begun = time.perf_counter()

@@ -17,11 +17,14 @@ from guided_sr.volumes.nifti import (
     sha256_of,
     write_volume,
 )
+from guided_sr.volumes.registration import REGISTER, Registration, place_guide
 from guided_sr.volumes.views import from_slices, to_slices
 from guided_sr.volumes.writing import refuse_same_file
 
 __all__ = [
+    "REGISTER",
     "IntensityScale",
+    "Registration",
     "Volume",
     "bring_to_grid",
     "corners",
@@ -29,6 +32,7 @@ __all__ = [
     "from_slices",
     "make_image",
     "overlap_fraction",
+    "place_guide",
     "read_volume",
     "refuse_same_file",
     "require_overlap",

@@ -148,3 +148,34 @@ def test_a_coarse_guide_is_said(rng, t1_mm, words):
 def test_a_fine_guide_is_not_worth_a_word(volumes, recwarn):
     prepare(*volumes, guided=True, scale=2)
     assert not [w for w in recwarn if "finer" in str(w.message)]
+
+
+@pytest.fixture
+def misplaced(rng):
+    """A T2 of 3 x 3 x 3 mm, and a T1 of its shape that lies 6 mm too far right."""
+    x, y, z = np.meshgrid(*(np.linspace(-1, 1, n) for n in (24, 28, 20)), indexing="ij")
+    ball = np.exp(-3 * (x**2 + y**2 + z**2)) + 0.4 * (x**2 + 2 * (y - 0.2) ** 2 < 0.2)
+    affine = np.diag([3.0, 3.0, 3.0, 1.0])
+    away = affine.copy()
+    away[0, 3] = 6.0
+    noise = 0.01 * rng.random(ball.shape)
+    return image(2.0 - ball + noise, affine), image(ball + noise, away)
+
+
+def test_a_misplaced_guide_is_registered(misplaced):
+    t2, t1 = misplaced
+    lying = prepare(t2, t1, guided=True, scale=None)
+    assert lying.source.registration.to_dict() == {"mode": "none", "applied": False}
+    placed = prepare(t2, t1, guided=True, scale=None, register="auto")
+    assert placed.source.registration.applied
+    wanted = prepare(t2, image(t1.get_fdata(), t2.affine), guided=True, scale=None)
+    inside = np.s_[2:-2, 4:-4, 4:-4]
+    off = [np.abs(x.t1 - wanted.t1)[inside].mean() for x in (lying, placed)]
+    assert off[1] < 0.2 * off[0]
+    np.testing.assert_array_equal(placed.t2, lying.t2)
+
+
+def test_arrays_are_not_registered(arrays):
+    prepare(*arrays, guided=True, scale=2, register="auto")
+    refused(*arrays, UsageError, "no place in millimetres", register="rigid")
+    refused(*arrays, UsageError, "no place in millimetres", t2_to_t1="x.txt")
