@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from guided_sr.cli.console import out
-from guided_sr.cli.options import add_compute, new_parser
+from guided_sr.cli.options import add_compute, add_registration, new_parser
 from guided_sr.cli.run_options import add_pair, add_plan
 
 
@@ -23,7 +23,9 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
         " and no framework is loaded.",
         example="guided-sr check -i T2.nii.gz -g T1.nii.gz",
     )
-    add_pair(parser.add_argument_group("files"))
+    files = parser.add_argument_group("files")
+    add_pair(files)
+    add_registration(files)
     add_plan(parser.add_argument_group("plan"))
     add_compute(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -40,9 +42,10 @@ def execute(args: argparse.Namespace) -> int:
 
     files = locate_files(args)
     plan, chosen = choose(args, files)
-    job = read_job(plan, chosen, files, strict=args.strict)
+    moved = args.t2_to_t1 is not None
+    job = read_job(plan, chosen, files, strict=args.strict, moved=moved)
     if args.json:
-        out(json.dumps(job.summary(), indent=2))
+        out(json.dumps(job.summary(args), indent=2))
         return 0
     rows = job.facts(args, None)
     width = max(len(name) for name, _ in rows)

@@ -117,7 +117,9 @@ def execute(args: argparse.Namespace) -> int:
         model = GuidedSRModel.from_preset(
             chosen.name, precision=precision_for(args.device, args.precision)
         )
-        result = model.predict_cascade(pair.t2, pair.guide, progress=advance)
+        result = model.predict_cascade(
+            pair.t2, pair.guide, register="none", progress=advance
+        )
     result = pair.complete(result, command=shlex.join(["guided-sr", *args.argv]))
     result.save(paths["ours"], force=args.force)
 

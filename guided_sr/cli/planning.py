@@ -25,6 +25,7 @@ from guided_sr.volumes import (
     Volume,
     choose_target,
     fit_intensity,
+    overlap_fraction,
     read_grid,
     read_volume,
     require_overlap,
@@ -32,8 +33,6 @@ from guided_sr.volumes import (
 )
 from guided_sr.volumes.locate import locate
 from guided_sr.volumes.target import triple_text
-
-REGISTRATION = "none: the T1 lies where its header says"
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,10 +57,14 @@ class Job:
     memory: float
     warnings: tuple[str, ...]
 
-    def inputs(self) -> tuple[VolumeInputs, tuple[str, ...]]:
-        """The inputs with the guide on its grid, and all that was noticed."""
+    def inputs(
+        self, *, register: str, t2_to_t1: str | None
+    ) -> tuple[VolumeInputs, tuple[str, ...]]:
+        """The inputs with the guide placed, on its grid, and all that was noticed."""
         with noted_warnings() as noticed:
-            inputs = VolumeInputs.prepare(self.t2, self.t1, self.plan)
+            inputs = VolumeInputs.prepare(
+                self.t2, self.t1, self.plan, register=register, t2_to_t1=t2_to_t1
+            )
         return inputs, tuple(dict.fromkeys((*self.warnings, *noticed)))
 
     def facts(
@@ -95,12 +98,21 @@ class Job:
         first = self.chosen[0].config.back_projection.method
         rows += [
             ("back-projection", args.back_projection or first or "none"),
-            ("registration", REGISTRATION if self.t1 is not None else "none: no T1"),
+            ("registration", self._registration(args)),
             ("device", f"{args.device}, precision {args.precision}"),
             ("memory", f"about {self.memory:.1f} GiB"),
             ("time", self._time(args.precision)),
         ]
         return rows
+
+    def _registration(self, args: argparse.Namespace) -> str:
+        if self.t1 is None:
+            return "none: no T1"
+        if args.t2_to_t1 is not None:
+            return f"by {args.t2_to_t1}"
+        if args.register == "none":
+            return "none: the T1 lies where its header says"
+        return f"{args.register}: the misfit is measured in the run"
 
     def _time(self, asked: str) -> str:
         precision = "float32" if asked == "auto" else asked
@@ -117,13 +129,13 @@ class Job:
             " less where slices are empty, with more cores or a GPU"
         )
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self, args: argparse.Namespace) -> dict[str, Any]:
         """The plan as plain data."""
         return {
             "plan": self.plan.summary(),
             "models": [model.folder.name for model in self.chosen],
             "guide_overlap": self.overlap,
-            "registration": "none",
+            "registration": self._registration(args),
             "memory_gib": round(self.memory, 2),
             "warnings": list(self.warnings),
         }
@@ -184,6 +196,7 @@ def read_job(
     files: dict[str, Path],
     *,
     strict: bool = False,
+    moved: bool = False,
 ) -> Job:
     """Read both images and check all but what the guide's own grid tells.
 
@@ -192,6 +205,7 @@ def read_job(
         chosen: The models that are used.
         files: The input files, by name.
         strict: Whether images outside the range of a model's card are refused.
+        moved: Whether a transform will place the T1, which need not overlap yet.
 
     Raises:
         GuidedSRError: The first fault found; too little memory before any voxel is
@@ -213,7 +227,11 @@ def read_job(
             t1 = read_volume(files["t1"], name="T1")
             fit_intensity(t1.data, name="T1", path=t1.path)
             check_guide(t1, t2, plan.grid)
-            overlap = require_overlap(t1, t2)
+            overlap = overlap_fraction(
+                t1.affine, t1.data.shape, t2.affine, t2.data.shape
+            )
+            if not moved:
+                require_overlap(t1, t2)
         for model in chosen:
             check_usage(
                 read_metadata(model.folder),

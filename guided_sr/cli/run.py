@@ -15,6 +15,7 @@ from guided_sr.cli.options import (
     add_compute,
     add_force,
     add_quiet,
+    add_registration,
     new_parser,
 )
 from guided_sr.cli.run_options import add_pair, add_plan
@@ -34,8 +35,8 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
         common,
         brief="super-resolve a T2 with its T1",
         description="Super-resolve a T2 with the same person's T1 as guide: thick"
-        " slices, coarse slices, or both. The T1 is brought onto the grid of the result"
-        " by the affines; nothing is registered.",
+        " slices, coarse slices, or both. The T1 is placed on the T2 and brought onto"
+        " the grid of the result; the T2's own voxels are never moved.",
         example="guided-sr run -i T2.nii.gz -g T1.nii.gz -o T2_sr.nii.gz",
     )
     files = parser.add_argument_group("files")
@@ -47,6 +48,7 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
         help="result, .nii.gz or .nii, or a folder (default: beside the T2,"
         " NAME_desc-guidedsr_T2w.nii.gz); a .json file goes beside it",
     )
+    add_registration(files)
     add_force(files)
     add_plan(parser.add_argument_group("plan"))
     add_compute(parser)
@@ -67,8 +69,11 @@ def execute(args: argparse.Namespace) -> int:
             loaded.
     """
     begun = time.perf_counter()
+    from pathlib import Path
+
     from guided_sr.cli.outputs import check_outputs, resolve_output, sidecar_of
     from guided_sr.cli.planning import choose, locate_files, read_job
+    from guided_sr.volumes.transforms import transform_sha256
 
     console = Console(quiet=args.quiet)
     files = locate_files(args)
@@ -82,6 +87,8 @@ def execute(args: argparse.Namespace) -> int:
         "back_projection": args.back_projection or "trained",
         "precision": args.precision,
         **({"strict": True} if args.strict else {}),
+        "register": args.register,
+        "t2_to_t1": args.t2_to_t1 and transform_sha256(Path(args.t2_to_t1)),
     }
     if not args.force and _up_to_date(path, files, chosen, options):
         console.note("up to date: inputs, weights and options are those of the result")
@@ -89,12 +96,15 @@ def execute(args: argparse.Namespace) -> int:
         return 0
     force = args.force or _is_remnant(path)
     check_outputs(path, sidecar_of(path), force=force, inputs=tuple(files.values()))
-    job = read_job(plan, chosen, files, strict=args.strict)
+    moved = args.t2_to_t1 is not None
+    job = read_job(plan, chosen, files, strict=args.strict, moved=moved)
     console.facts("plan", job.facts(args, path))
     if args.dry_run:
         console.note("dry run: nothing was written")
         return 0
-    inputs, noticed = job.inputs()
+    inputs, noticed = job.inputs(register=args.register, t2_to_t1=args.t2_to_t1)
+    if inputs.guide is not None:
+        console.note(f"registration: {inputs.guide.registration.describe()}")
 
     from guided_sr.cli.framework import load_framework, precision_for
 

@@ -1,6 +1,7 @@
 """The guide: a T1 checked and brought to the grid of the result, in one place.
 
-Nothing but the T1 is ever resampled. It lies where its header says.
+Nothing but the T1 is ever resampled. It lies where its header says, or where its
+registration has put it.
 """
 
 from __future__ import annotations
@@ -11,13 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from guided_sr.errors import UsageError, warn_user
+from guided_sr.errors import PathLike, UsageError, warn_user
 from guided_sr.volumes import (
     IntensityScale,
+    Registration,
     TargetGrid,
     Volume,
     bring_to_grid,
     fit_intensity,
+    place_guide,
     read_volume,
     require_overlap,
     voxel_sizes,
@@ -36,12 +39,14 @@ class Guide:
         scale: Intensity map of the T1.
         volume: The T1 as it came.
         overlap: Share of the T2's field of view that the T1 covers.
+        registration: How the T1 was placed.
     """
 
     data: NDArray[np.float32]
     scale: IntensityScale
     volume: Volume
     overlap: float
+    registration: Registration
 
 
 def prepare_guide(
@@ -50,8 +55,11 @@ def prepare_guide(
     grid: TargetGrid,
     affine: NDArray[np.float64],
     shape: tuple[int, int, int],
+    *,
+    register: str = "none",
+    t2_to_t1: PathLike | None = None,
 ) -> Guide:
-    """Check a T1 and bring it to the grid of the result.
+    """Check a T1, place it, and bring it to the grid of the result.
 
     Args:
         t1: Path, nibabel image or `Volume`, on any grid.
@@ -59,18 +67,21 @@ def prepare_guide(
         grid: Grid of the T2 and of the result.
         affine: Voxel to mm of the result as the networks see it.
         shape: Its shape.
+        register: How the T1 is placed, as in `place_guide`.
+        t2_to_t1: File of a transform made elsewhere, likewise.
 
     Raises:
-        UsageError: If both are the same file.
-        GeometryError: If they do not overlap.
+        UsageError: If both are the same file, or an option is unknown.
+        GeometryError: If they do not overlap or cannot be registered.
         DataError: If the T1 is unusable where the T2 is.
     """
     volume = read_volume(t1, name="T1")
     check_guide(volume, t2, grid)
+    volume, found = place_guide(volume, t2, register=register, t2_to_t1=t2_to_t1)
     overlap = require_overlap(volume, t2)
     data = bring_to_grid(volume, affine, shape)
     scale = fit_intensity(data, name="T1", path=volume.path)
-    return Guide(data, scale, volume, overlap)
+    return Guide(data, scale, volume, overlap, found)
 
 
 def check_guide(t1: Volume, t2: Volume, grid: TargetGrid) -> None:

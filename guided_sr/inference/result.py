@@ -186,6 +186,7 @@ def volume_result(
             "t1": None if guide is None else guide.scale.to_dict(),
         },
         "guide_overlap": qc["guide_overlap"],
+        "registration": None if guide is None else guide.registration.to_dict(),
         "seconds": round(seconds, 2),
     }
     return Result(

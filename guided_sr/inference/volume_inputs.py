@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from guided_sr.errors import PathLike
 from guided_sr.inference.guide import Guide, prepare_guide
 from guided_sr.inference.volume_plan import VolumePlan
 from guided_sr.volumes import IntensityScale, Volume, fit_intensity, read_volume
@@ -34,13 +35,23 @@ class VolumeInputs:
     scale: IntensityScale
 
     @classmethod
-    def prepare(cls, t2: Any, t1: Any, plan: VolumePlan) -> VolumeInputs:
-        """Check a pair and bring the guide to the grid of the result.
+    def prepare(
+        cls,
+        t2: Any,
+        t1: Any,
+        plan: VolumePlan,
+        *,
+        register: str = "none",
+        t2_to_t1: PathLike | None = None,
+    ) -> VolumeInputs:
+        """Check a pair, place the guide and bring it to the grid of the result.
 
         Args:
             t2: Path, nibabel image or `Volume`, on the grid that `plan` was made for.
             t1: The same of the T1, on any grid; `None` for models without guide.
             plan: The plan.
+            register: How the T1 is placed, as in `place_guide`.
+            t2_to_t1: File of a transform made elsewhere, likewise.
 
         Raises:
             GuidedSRError: The first fault found.
@@ -49,7 +60,15 @@ class VolumeInputs:
         scale = fit_intensity(volume.data, name="T2", path=volume.path)
         guide = None
         if t1 is not None:
-            guide = prepare_guide(t1, volume, plan.grid, plan.affine, plan.target_shape)
+            guide = prepare_guide(
+                t1,
+                volume,
+                plan.grid,
+                plan.affine,
+                plan.target_shape,
+                register=register,
+                t2_to_t1=t2_to_t1,
+            )
         return cls(volume, plan.orientation.apply(volume.data), guide, plan, scale)
 
 

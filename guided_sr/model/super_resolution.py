@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from guided_sr.errors import UsageError, noted_warnings
+from guided_sr.errors import PathLike, UsageError, noted_warnings
 from guided_sr.inference.cascade import Progress, run_cascade
 from guided_sr.inference.inputs import is_array, prepare
 from guided_sr.inference.probe import probe
@@ -80,6 +80,8 @@ class GuidedSRModel(LearningModel):
         axes: str = "auto",
         slice_model: GuidedSRModel | None = None,
         slice_profile: SliceProfile | None = None,
+        register: str = "auto",
+        t2_to_t1: PathLike | None = None,
         back_projection: Method | BackProjection | str = "trained",
         strict: bool | None = False,
         progress: Progress | None = None,
@@ -106,6 +108,10 @@ class GuidedSRModel(LearningModel):
                 this one enlarges.
             slice_profile: Shape and gap of the slices of a volume; Gaussian without
                 a gap by default.
+            register: How the T1 of a volume is placed on the T2: ``"auto"`` measures
+                how far the headers are off and moves the T1 where that helps,
+                ``"rigid"`` always, ``"none"`` never.
+            t2_to_t1: File of a transform from the T2 to the T1, made elsewhere.
             back_projection: Another one than the model was trained with.
             strict: Whether images outside the range of the model's card (voxel sizes,
                 factor) are refused in place of a warning; `None` does not look.
@@ -120,7 +126,7 @@ class GuidedSRModel(LearningModel):
             UsageError: If the T1 is missing or an option is unknown.
             DataError: If an image is unusable; nothing is guessed. With ``strict``,
                 if one is outside the range.
-            GeometryError: If T1 and T2 do not overlap.
+            GeometryError: If T1 and T2 do not overlap or cannot be registered.
         """
         how = None
         if back_projection != "trained":
@@ -134,8 +140,15 @@ class GuidedSRModel(LearningModel):
                 slice_model=slice_model,
                 slice_profile=slice_profile,
                 strict=strict,
+                placing={"register": register, "t2_to_t1": t2_to_t1},
                 back_projection=how,
                 progress=progress,
+            )
+        if register == "rigid" or t2_to_t1 is not None:
+            raise UsageError(
+                "arrays have no place in millimetres, so that none can be registered",
+                path=t2_to_t1,
+                mend="give images or paths, or leave the T1 as it is",
             )
         if axes == "slice" or (target_voxel, slice_model, slice_profile) != (None,) * 3:
             raise UsageError(
@@ -171,6 +184,7 @@ class GuidedSRModel(LearningModel):
         slice_model: GuidedSRModel | None,
         slice_profile: SliceProfile | None,
         strict: bool | None,
+        placing: dict[str, Any],
         **how: Any,
     ) -> Result:
         models = [self] if slice_model is None else [self, slice_model]
@@ -187,7 +201,7 @@ class GuidedSRModel(LearningModel):
                 grid = with_in_plane_shape(grid, target_shape)
             plan = VolumePlan.create(grid, served, profile=slice_profile)
             guided = any(model.guided for model in models)
-            inputs = VolumeInputs.prepare(low, t1 if guided else None, plan)
+            inputs = VolumeInputs.prepare(low, t1 if guided else None, plan, **placing)
             if strict is not None:
                 guide = None if inputs.guide is None else inputs.guide.volume
                 for model, one in zip(models, served, strict=True):

@@ -19,14 +19,17 @@ from guided_sr.volumes.nifti import (
 )
 from guided_sr.volumes.orientation import Orientation
 from guided_sr.volumes.peek import read_grid
+from guided_sr.volumes.registration import REGISTER, Registration, place_guide
 from guided_sr.volumes.target import TargetGrid, choose_target
 from guided_sr.volumes.views import from_slices, to_slices
 from guided_sr.volumes.writing import refuse_same_file
 
 __all__ = [
+    "REGISTER",
     "IntensityScale",
     "Normalised",
     "Orientation",
+    "Registration",
     "TargetGrid",
     "Volume",
     "bring_to_grid",
@@ -36,6 +39,7 @@ __all__ = [
     "from_slices",
     "make_image",
     "overlap_fraction",
+    "place_guide",
     "read_grid",
     "read_volume",
     "refuse_same_file",
