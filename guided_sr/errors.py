@@ -19,11 +19,13 @@ PathLike = str | os.PathLike[str]
 __all__ = [
     "CannotCreateError",
     "DataError",
+    "DeviceMemoryError",
     "GeometryError",
     "GuidedSRError",
     "GuidedSRWarning",
     "IOFailure",
     "MissingInputError",
+    "ReportError",
     "TryAgainError",
     "UnknownPresetError",
     "UnknownScaleError",
@@ -147,6 +149,16 @@ class TryAgainError(GuidedSRError):
 
     code = "E-RETRY"
     exit_code = 75
+
+
+class DeviceMemoryError(TryAgainError):
+    """The memory of the device does not hold the smallest piece of work (75)."""
+
+
+class ReportError(GuidedSRError):
+    """The work is done and kept, but its picture or report failed (1)."""
+
+    code = "E-REPORT"
 
 
 class GuidedSRWarning(UserWarning):

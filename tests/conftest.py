@@ -10,6 +10,14 @@ import numpy as np
 import pytest
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--fault-table",
+        action="store_true",
+        help="print the table of faults: row, fault, expected, got, pass",
+    )
+
+
 @dataclass(frozen=True)
 class NiftiPair:
     t2: Path
@@ -120,6 +128,55 @@ def trained(small_head):
         verbose=0,
     )
     return model
+
+
+@dataclass(frozen=True)
+class CoarsePair:
+    folder: Path
+    t2: Path
+    t1: Path
+    truth: Path
+
+    def arguments(self, model: Path, *more: str) -> list[str]:
+        """The command that super-resolves this pair."""
+        files = ["-i", str(self.t2), "-g", str(self.t1)]
+        return ["run", *files, "--model", str(model), *more]
+
+
+@pytest.fixture(scope="session")
+def model_dir(trained: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A saved model, 2x in two stages. Tests must not change it."""
+    return trained.save_preset(tmp_path_factory.mktemp("models") / "tiny_x2")
+
+
+@pytest.fixture
+def pair(small_head: Any, tmp_path: Path) -> CoarsePair:
+    """A coarse T2 (24 x 24 x 3), its T1 and its truth (48 x 48 x 3) as files."""
+    from guided_sr.evaluation.grids import lower_resolution
+    from guided_sr.volumes import Volume, write_volume
+
+    folder = tmp_path / "scans of one person"
+    sharp = Volume(np.moveaxis(small_head.t2, 0, -1), small_head.affine)
+    made = lower_resolution(sharp, 2)
+    files = CoarsePair(folder, *(folder / f"{n}.nii.gz" for n in ("t2", "t1", "hr")))
+    write_volume(files.t2, made.data, made.affine)
+    write_volume(files.t1, np.moveaxis(small_head.t1, 0, -1), small_head.affine)
+    write_volume(files.truth, sharp.data, sharp.affine)
+    return files
+
+
+@pytest.fixture
+def listing():
+    """All files below a folder with their contents, to see that nothing changed."""
+
+    def read(folder: Path) -> dict[str, bytes]:
+        return {
+            str(path.relative_to(folder)): path.read_bytes()
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        }
+
+    return read
 
 
 @pytest.fixture

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from guided_sr.errors import GuidedSRWarning, TryAgainError
-from guided_sr.inference.inputs import Inputs, prepare
+from guided_sr.errors import DataError, GuidedSRWarning
+from guided_sr.inference.inputs import (
+    Inputs,
+    examine_inputs,
+    prepare,
+    read_examined,
+)
 from guided_sr.inference.result import Result
-from guided_sr.volumes import Volume, from_slices, read_volume, slice_axis
+from guided_sr.volumes import Volume, from_slices, memory, slice_axis
 
 _BYTES_A_VOXEL = 32  # of the result: guide, its scaled copies, result, work space
+_SIDECAR = 1 << 16  # bytes, amply
 _BASE = 1.2  # GiB of framework, network and one batch; measured with TensorFlow
 
 
@@ -44,6 +51,24 @@ class Pair:
         """Share of the T2's field of view that the T1 covers."""
         return self.inputs.source.overlap if self.inputs.source else None
 
+    @property
+    def result_bytes(self) -> int:
+        """Most bytes that the result can take on a disk."""
+        shape = self.inputs.source.shape if self.inputs.source else ()
+        return 4 * math.prod(shape) + _SIDECAR
+
+    def refuse_doubtful(self) -> None:
+        """Turn the first warning into a refusal.
+
+        Raises:
+            DataError: If there is one.
+        """
+        if self.warnings:
+            raise DataError(
+                f"refused by --strict: {self.warnings[0]}",
+                mend="mend the images, or leave --strict out",
+            )
+
     def complete(self, result: Result | NDArray, **more: Any) -> Result:
         """Add to a result what only this side knows.
 
@@ -64,6 +89,7 @@ def read_pair(
     scale: tuple[float, float] | None,
     guided: bool = True,
     axes: str = "in-plane",
+    reading: Mapping[str, Any] | None = None,
 ) -> Pair:
     """Read both images fully and check all that can be checked of them.
 
@@ -76,6 +102,7 @@ def read_pair(
             target.
         guided: Whether the model takes a guide.
         axes: As in `GuidedSRModel.predict_cascade`.
+        reading: Options of `read_volume`; the frame is the T2's.
 
     Raises:
         GuidedSRError: The first fault found.
@@ -83,10 +110,15 @@ def read_pair(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", GuidedSRWarning)
-        low = read_volume(t2, name="T2")
+        how = dict(reading or {})
+        low = read_examined(t2, name="T2", **how)
+        how.pop("frame", None)
         _refuse_short_memory(low, scale or (1.0, 1.0))
-        guide = read_volume(t1, name="T1") if guided and t1 is not None else None
+        guide = None
+        if guided and t1 is not None:
+            guide = read_examined(t1, name="T1", **how)
         inputs = prepare(low, guide, guided=guided, scale=scale, axes=axes)
+        examine_inputs(inputs)
     for one in caught:
         warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
     on_grid = kept = None
@@ -111,21 +143,4 @@ def _refuse_short_memory(low: Volume, scale: tuple[float, float]) -> None:
     for axis, n in enumerate(low.data.shape):
         voxels *= n if axis == across else n * next(factors)
     needed = _BASE + voxels * _BYTES_A_VOXEL / 2**30
-    there = available_memory()
-    if there is not None and needed > there:
-        raise TryAgainError(
-            f"the result needs about {needed:.1f} GiB of memory, {there:.1f} GiB are"
-            " free",
-            path=low.path,
-            mend="close other programs, crop the T2, or use a larger machine",
-        )
-
-
-def available_memory() -> float | None:
-    """Memory that a process may still take, in GiB; None where it is not known."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        fields = dict(line.split(":", 1) for line in lines)
-        return int(fields["MemAvailable"].split()[0]) / 2**20
-    except (OSError, ValueError, KeyError, IndexError):
-        return None
+    memory.refuse_short_memory(needed, what="the result", path=low.path)

@@ -13,7 +13,9 @@ from guided_sr.cli.options import (
     add_compute,
     add_force,
     add_quiet,
+    add_reading,
     new_parser,
+    reading,
     scale,
 )
 
@@ -39,12 +41,18 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
     files.add_argument(
         "-i",
         "--t2",
-        required=True,
         metavar="T2",
         help="low-resolution T2: .nii, .nii.gz or .mgz",
     )
     files.add_argument(
         "-g", "--t1", "--guide", metavar="T1", help="the same person's T1, on any grid"
+    )
+    files.add_argument(
+        "--pairs",
+        metavar="FILE",
+        help="take many pairs from a table (.tsv, .csv) with the columns t2 and t1,"
+        " paths relative to it; -o is a folder, and one pair that fails holds nobody"
+        " up",
     )
     files.add_argument(
         "-o",
@@ -77,6 +85,7 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
         choices=list(BACK_PROJECTION),
         help="make the result explain the T2 by another method than the model's own",
     )
+    add_reading(parser)
     add_compute(parser)
     parser.add_argument(
         "--dry-run",
@@ -95,14 +104,28 @@ def execute(args: argparse.Namespace) -> int:
             loaded.
     """
     begun = time.perf_counter()
+    if args.pairs is not None:
+        from guided_sr.cli.batch import run_batch
+
+        return run_batch(args, execute)
     from pathlib import Path
 
     from guided_sr.cli.choose import choose_model
-    from guided_sr.cli.outputs import check_outputs, resolve_output, sidecar_of
+    from guided_sr.cli.outputs import (
+        check_outputs,
+        check_space,
+        resolve_output,
+        sidecar_of,
+    )
     from guided_sr.cli.pair import read_pair
-    from guided_sr.errors import UsageError
+    from guided_sr.errors import DeviceMemoryError, UsageError, warn_user
     from guided_sr.volumes.locate import locate
+    from guided_sr.volumes.locking import output_lock
 
+    if args.t2 is None:
+        raise UsageError(
+            "there is no T2", mend="give it with -i, or a table of pairs with --pairs"
+        )
     console = Console(quiet=args.quiet)
     chosen = choose_model(args.model, args.scale)
     guided = chosen.config.guided
@@ -123,11 +146,10 @@ def execute(args: argparse.Namespace) -> int:
         "axes": args.axes,
         "back_projection": args.back_projection or "trained",
         "precision": args.precision,
+        **reading(args),
     }
     if not args.force and _up_to_date(path, files, chosen, options):
-        console.note("up to date: inputs, weights and options are those of the result")
-        out(str(path))
-        return 0
+        return _nothing_to_do(console, path)
     force = args.force or _is_remnant(path)
     check_outputs(path, sidecar_of(path), force=force, inputs=tuple(files.values()))
     pair = read_pair(
@@ -136,41 +158,63 @@ def execute(args: argparse.Namespace) -> int:
         scale=chosen.scale,
         guided=guided,
         axes=args.axes,
+        reading=reading(args),
     )
+    if args.strict:
+        pair.refuse_doubtful()
+    check_space(path, pair.result_bytes)
     console.facts("plan", _plan(pair, chosen, path, args))
     if args.dry_run:
         console.note("dry run: nothing was written")
         return 0
 
-    from guided_sr.cli.framework import load_framework, precision_for
+    with output_lock(path):
+        if not args.force and _up_to_date(path, files, chosen, options):
+            return _nothing_to_do(console, path)
+        from guided_sr.cli.framework import load_framework, precision_for
 
-    load_framework(console, debug=args.debug)
-    from guided_sr.model import GuidedSRModel
-    from guided_sr.runtime import device_scope
+        load_framework(console, debug=args.debug)
+        from guided_sr.model import GuidedSRModel
+        from guided_sr.runtime import device_scope, list_devices
 
-    with device_scope(args.device), console.progress("slices") as advance:
-        model = GuidedSRModel.from_preset(
-            chosen.name, precision=precision_for(args.device, args.precision)
-        )
-        asked: Any = "trained"
-        if args.back_projection is not None:
-            asked = BACK_PROJECTION[args.back_projection]
-        result = model.predict_cascade(
-            pair.t2,
-            pair.guide,
-            back_projection=asked,
-            axes=args.axes,
-            progress=advance,
-        )
-    command = shlex.join(["guided-sr", *args.argv])
-    result = pair.complete(result, options=options, command=command)
-    result.save(path, force=force)
+        def predict(device: str) -> Any:
+            with device_scope(device), console.progress("slices") as advance:
+                model = GuidedSRModel.from_preset(
+                    chosen.name, precision=precision_for(device, args.precision)
+                )
+                asked: Any = "trained"
+                if args.back_projection is not None:
+                    asked = BACK_PROJECTION[args.back_projection]
+                return model.predict_cascade(
+                    pair.t2,
+                    pair.guide,
+                    back_projection=asked,
+                    axes=args.axes,
+                    progress=advance,
+                )
+
+        try:
+            result = predict(args.device)
+        except DeviceMemoryError:
+            if args.device != "auto" or not list_devices("gpu"):
+                raise
+            warn_user("the GPU's memory is too small; the CPU is used")
+            result = predict("cpu")
+        command = shlex.join(["guided-sr", *args.argv])
+        result = pair.complete(result, options=options, command=command)
+        result.save(path, force=force)
     misfit = _field_of_view_misfit(pair, path)
     console.note(
         f"field of view kept to {misfit:.1e} mm; {time.perf_counter() - begun:.0f} s"
         f" in all, {result.provenance['seconds']:.0f} s of it in the networks"
     )
     console.note(f"{RESEARCH_USE} Cite: {CITATION}")
+    out(str(path))
+    return 0
+
+
+def _nothing_to_do(console: Console, path: Path) -> int:
+    console.note("up to date: inputs, weights and options are those of the result")
     out(str(path))
     return 0
 
@@ -238,6 +282,17 @@ def _plan(
         ("model", chosen.describe()),
         ("device", f"{args.device}, precision {args.precision}"),
     ]
+    for name, image in (("T2", pair.t2), ("T1", pair.t1)):
+        if image is not None and image.extensions:
+            some = "extension" if image.extensions == 1 else "extensions"
+            verb = "is" if image.extensions == 1 else "are"
+            rows.append(
+                (
+                    "left out",
+                    f"{image.extensions} header {some} of the {name} {verb} not copied,"
+                    " they may name a person",
+                )
+            )
     return rows
 
 

@@ -63,6 +63,8 @@ def learn_from_pairs(args: argparse.Namespace, way: Way) -> int:
     validation = _read(watched, console, setup, way)
     plans = [_plan(pair, setup, way) for pair in pairs]
     lowest = 0 if way.sharp else -1
+    for plan in plans:
+        setup.refuse_small_slices(plan, level=lowest + 1)
     slices = sum(len(pair.inputs.t2) for pair in pairs)
     console.facts(
         "plan",

@@ -24,6 +24,13 @@ from guided_sr.volumes import (
     to_slices,
     voxel_sizes,
 )
+from guided_sr.volumes.plausible import (
+    examine,
+    examine_pair,
+    refuse_other_person,
+    refuse_short_axes,
+)
+from guided_sr.volumes.saving import LONGEST_AXIS
 
 Stack = NDArray[np.float32]
 
@@ -250,13 +257,42 @@ def _nearly(shape: tuple[int, ...], target: tuple[int, int]) -> bool:
     )
 
 
+def read_examined(source: Any, *, name: str, **how: Any) -> Volume:
+    """Read an image and look at it, unless it has been read already.
+
+    Args:
+        source: As in `read_volume`.
+        name: What to call it in messages.
+        **how: As in `read_volume`.
+    """
+    volume = read_volume(source, name=name, **how)
+    if not isinstance(source, Volume):
+        examine(volume, name=name)
+    return volume
+
+
+def _refuse_target(
+    low: Volume, shape: tuple[int, int, int], enlarged: list[int]
+) -> None:
+    """Refuse a target grid that cannot be made or stored."""
+    if shape != low.data.shape:
+        refuse_short_axes(low.data.shape, enlarged, name="T2", path=low.path)
+    if max(shape) > LONGEST_AXIS:
+        raise DataError(
+            f"the result would have an axis of {max(shape)} voxels; NIfTI holds"
+            f" {LONGEST_AXIS}",
+            path=low.path,
+            mend="crop the T2, or take a smaller scale",
+        )
+
+
 def _from_volumes(
     t2: Any,
     t1: Any,
     factors: tuple[float, float],
     target_shape: tuple[int, int] | None,
 ) -> Inputs:
-    low = read_volume(t2, name="T2")
+    low = read_examined(t2, name="T2")
     across = slice_axis(low.affine)
     in_plane = [axis for axis in range(3) if axis != across]
     observed = tuple(low.data.shape[axis] for axis in in_plane)
@@ -265,22 +301,24 @@ def _from_volumes(
     for axis, n in zip(in_plane, target, strict=True):
         sizes[axis] = n
     shape = (sizes[0], sizes[1], sizes[2])
+    _refuse_target(low, shape, in_plane)
     affine = target_affine(low.affine, low.data.shape, shape)
     guide = guide_scale = volume = overlap = None
     if t1 is not None:
-        volume = read_volume(t1, name="T1")
+        volume = read_examined(t1, name="T1")
         if volume.sha256 is not None and volume.sha256 == low.sha256:
             raise UsageError(
                 "the T1 and the T2 are the same file",
                 path=volume.path,
                 mend="give the T1 as guide",
             )
+        refuse_other_person(low.path, volume.path)
         overlap = require_overlap(volume, low)
         if target != observed:
             _warn_of_coarse_guide(volume, low, affine, in_plane)
         guide = to_slices(bring_to_grid(volume, affine, shape), across)
         guide_scale = fit_intensity(guide, name="T1", path=volume.path)
-    return Inputs(
+    inputs = Inputs(
         to_slices(low.data, across),
         guide,
         target,
@@ -289,3 +327,15 @@ def _from_volumes(
         False,
         Source(low, volume, across, affine, shape, overlap),
     )
+    if not isinstance(t1, Volume):
+        examine_inputs(inputs)
+    return inputs
+
+
+def examine_inputs(inputs: Inputs) -> None:
+    """Warn of a T2 and a T1, as they came, that do not fit each other."""
+    source = inputs.source
+    if source is None or source.t1 is None or inputs.t1 is None:
+        return
+    paths = [one.path for one in (source.t2, source.t1) if one.path is not None]
+    examine_pair(inputs.t2, inputs.t1, overlap=source.overlap or 0.0, paths=paths)

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from guided_sr.errors import WeightsError
+from guided_sr.volumes.writing import publish, staged
 
 
 def load_weights(network: keras.Model, path: Path) -> None:
@@ -54,5 +55,15 @@ def _datasets(path: Path) -> int:
 
 
 def save_weights(network: keras.Model, path: Path) -> None:
-    """Write a network's weights, which must have no optimizer state with them."""
-    network.save_weights(path, overwrite=True)
+    """Write what a network or a compiled model has, completely or not at all.
+
+    Args:
+        network: With its optimizer's state, if it has been compiled.
+        path: A ``.weights.h5`` file, which is replaced.
+    """
+
+    def write(file: Path) -> None:
+        network.save_weights(file, overwrite=True)
+
+    with staged(path, write, suffix=".weights.h5", held=False) as complete:
+        publish(complete, path, force=True)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 FORMAT: Literal[1] = 1
+
+_MOST = 4096
+Number = (
+    Annotated[int, Field(ge=-_MOST, le=_MOST)]
+    | Annotated[float, Field(ge=-_MOST, le=_MOST)]
+)
+Option = bool | Number | Annotated[str, Field(max_length=64)] | list[Number] | None
+"""An option of a network: plain values, of sizes that a network can have."""
 
 
 class BackboneConfig(BaseModel):
@@ -19,8 +27,8 @@ class BackboneConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str
-    options: dict[str, Any] = Field(default_factory=dict)
+    name: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    options: dict[str, Option] = Field(default_factory=dict)
 
 
 class BackProjectionConfig(BaseModel):
@@ -58,4 +66,4 @@ class PresetConfig(BaseModel):
     stages: int = Field(ge=1, le=16)
     stage_blur: Literal["consistent"] | float = "consistent"
     back_projection: BackProjectionConfig = BackProjectionConfig()
-    weights: dict[str, str]
+    weights: dict[Annotated[str, Field(pattern=r"^stage_\d{1,2}\.weights\.h5$")], str]

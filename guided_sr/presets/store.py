@@ -17,10 +17,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from guided_sr.errors import IOFailure, UnknownPresetError, WeightsError
+from guided_sr.presets.inspection import inspect_weights
 from guided_sr.presets.schema import PresetConfig
 from guided_sr.volumes import sha256_of
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+_MOST_JSON = 1 << 24  # bytes
 
 
 @functools.cache
@@ -68,6 +70,13 @@ def locate_preset(name_or_dir: str | os.PathLike[str]) -> Path:
     if (folder / "config.json").is_file():
         return folder
     name = str(name_or_dir)
+    if name not in registry() and folder.is_file():
+        raise UnknownPresetError(
+            "a model is a folder; files are not loaded, since a saved network may carry"
+            " code",
+            path=folder,
+            mend="give a folder made by save_preset or 'guided-sr train'",
+        )
     if name not in registry() and folder.exists():
         raise UnknownPresetError(
             "the folder is no preset: it has no config.json",
@@ -87,10 +96,16 @@ def locate_preset(name_or_dir: str | os.PathLike[str]) -> Path:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
+        if path.stat().st_size > _MOST_JSON:
+            raise WeightsError(
+                "the file is too large for a configuration",
+                path=path,
+                mend="copy the preset again",
+            )
         data = json.loads(path.read_text("utf-8"))
     except OSError as error:
         raise IOFailure("the file cannot be read", path=path) from error
-    except ValueError as error:
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise WeightsError(
             "the file is not JSON", path=path, mend="copy the preset again"
         ) from error
@@ -128,8 +143,8 @@ def weights_files(folder: Path, config: PresetConfig) -> list[Path]:
     """The checked weights of each stage, in order.
 
     Raises:
-        WeightsError: If a file is missing, is no HDF5 file, or has another sha256
-            than its configuration says.
+        WeightsError: If a file is missing, is no HDF5 file, has another sha256 than
+            its configuration says, or holds anything but finite numbers.
     """
     files = []
     for stage in range(1, config.stages + 1):
@@ -156,6 +171,7 @@ def weights_files(folder: Path, config: PresetConfig) -> list[Path]:
                 path=path,
                 mend="copy the preset again; the file is damaged or another one",
             )
+        inspect_weights(path)
         files.append(path)
     return files
 

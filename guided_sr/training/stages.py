@@ -9,9 +9,10 @@ from typing import Any
 
 import keras
 
+from guided_sr._version import __version__
 from guided_sr.networks.mdcsrn_gan import Critic
 from guided_sr.physics.back_projection import BackProjection
-from guided_sr.runtime import jit_compile
+from guided_sr.runtime import framework_versions, jit_compile
 from guided_sr.training.adversarial import AdversarialModel
 from guided_sr.training.augmentation import Augmentation
 from guided_sr.training.callbacks import (
@@ -26,8 +27,8 @@ from guided_sr.training.checkpoint import (
     digest_of_arrays,
     read_log,
 )
-from guided_sr.training.options import LOSSES, TrainingOptions
-from guided_sr.training.patches import LevelStack, PatchDataset, patch_size
+from guided_sr.training.options import LOSSES, TrainingOptions, patch_size
+from guided_sr.training.patches import LevelStack, PatchDataset
 from guided_sr.training.schedule import (
     CosineSchedule,
     PlateauSchedule,
@@ -118,6 +119,7 @@ class CascadeTrainer:
             "weights": [s.weight for s in self.subjects],
             "network": [list(weight.shape) for weight in network.weights],
             "precision": sorted({layer.dtype_policy.name for layer in network.layers}),
+            "versions": {"guided_sr": __version__, **framework_versions()},
             "blur": [[callback.spread, callback.seed] for callback in blur],
         }
 
@@ -212,7 +214,7 @@ class CascadeTrainer:
                 callback.set_levels([s.level_stack(e, stage) for s, e in watched])
             if isinstance(callback, DegradationCallback):
                 blur = callback.factor
-        callbacks = [*self.callbacks, StopOnDivergence(), schedule, watch]
+        callbacks = [*self.callbacks, StopOnDivergence(stage), schedule, watch]
         first, stopped, log = 0, False, None
         if self.folder:
             checkpoint = Checkpoint(self.folder, stage, [schedule, watch])

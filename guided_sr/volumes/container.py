@@ -26,6 +26,7 @@ _CHUNK = 1 << 20
 _GZIP = b"\x1f\x8b"
 # A deflate stream cannot shrink more than about 1032 times.
 _GZIP_MOST = 1040
+_MOST_PADDING = 1 << 20  # zeros after the image data, in bytes
 
 
 @dataclass(frozen=True)
@@ -88,10 +89,11 @@ def read_payload(
 
     Raises:
         DataError: If the file is cut, its checksum is wrong, or more than zero
-            padding follows the image data.
+            padding (at most 1 MiB) follows the image data.
         TryAgainError: If the file changed while it was read.
     """
-    size = path.stat().st_size
+    before = _state(path)
+    size = before[0]
     packed = is_gzip(path)
     if expected > size * (_GZIP_MOST if packed else 1):
         if not packed:
@@ -110,17 +112,22 @@ def read_payload(
         content += chunk[:room]
         rest = chunk[room:]
         tail += len(rest)
-        if rest and not allow_tail and rest.strip(b"\0"):
+        if tail > _MOST_PADDING or (not allow_tail and rest.strip(b"\0")):
             raise _garbage(path, name)
     if len(content) < expected:
         raise _cut(path, name, f"{len(content)} of {expected} bytes")
-    if content[: len(head)] != head[:expected]:
+    if content[: len(head)] != head[:expected] or _state(path) != before:
         raise TryAgainError(
             f"the {name} changed while it was read",
             path=path,
             mend="wait until the file is complete and run again",
         )
     return Payload(content=content, sha256=digest.hexdigest())
+
+
+def _state(path: Path) -> tuple[int, int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns, status.st_ino
 
 
 def is_gzip(path: Path) -> bool:

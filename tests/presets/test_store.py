@@ -3,6 +3,8 @@ from __future__ import annotations
 import hashlib
 import json
 
+import h5py
+import numpy as np
 import pytest
 
 from guided_sr.errors import IOFailure, UnknownPresetError, WeightsError
@@ -15,20 +17,21 @@ from guided_sr.presets import (
     store,
     verify_preset,
 )
-from guided_sr.presets.store import HDF5_MAGIC, weights_files
+from guided_sr.presets.store import weights_files
 
 MAX_BYTES = 30_000_000
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """A preset of two stages whose weights are only the beginning of such files."""
+    """A preset of two stages whose weights are one small array each."""
     folder = tmp_path / "mine"
     folder.mkdir()
     digests = {}
     for stage in (1, 2):
         path = folder / f"stage_{stage}.weights.h5"
-        path.write_bytes(HDF5_MAGIC + bytes([stage]) * 100)
+        with h5py.File(path, "w") as file:
+            file["kernel"] = np.full(10, stage, np.float32)
         digests[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
     config = {
         "guided_sr_version": "0.1.0",
