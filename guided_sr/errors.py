@@ -19,7 +19,6 @@ PathLike = str | os.PathLike[str]
 __all__ = [
     "CannotCreateError",
     "DataError",
-    "DeviceMemoryError",
     "GeometryError",
     "GuidedSRError",
     "GuidedSRWarning",
@@ -149,10 +148,6 @@ class TryAgainError(GuidedSRError):
 
     code = "E-RETRY"
     exit_code = 75
-
-
-class DeviceMemoryError(TryAgainError):
-    """The memory of the device does not hold the smallest piece of work (75)."""
 
 
 class ReportError(GuidedSRError):

@@ -118,7 +118,7 @@ def execute(args: argparse.Namespace) -> int:
         sidecar_of,
     )
     from guided_sr.cli.pair import read_pair
-    from guided_sr.errors import DeviceMemoryError, UsageError, warn_user
+    from guided_sr.errors import UsageError
     from guided_sr.volumes.locate import locate
     from guided_sr.volumes.locking import output_lock
 
@@ -175,31 +175,22 @@ def execute(args: argparse.Namespace) -> int:
 
         load_framework(console, debug=args.debug)
         from guided_sr.model import GuidedSRModel
-        from guided_sr.runtime import device_scope, list_devices
+        from guided_sr.runtime import device_scope
 
-        def predict(device: str) -> Any:
-            with device_scope(device), console.progress("slices") as advance:
-                model = GuidedSRModel.from_preset(
-                    chosen.name, precision=precision_for(device, args.precision)
-                )
-                asked: Any = "trained"
-                if args.back_projection is not None:
-                    asked = BACK_PROJECTION[args.back_projection]
-                return model.predict_cascade(
-                    pair.t2,
-                    pair.guide,
-                    back_projection=asked,
-                    axes=args.axes,
-                    progress=advance,
-                )
-
-        try:
-            result = predict(args.device)
-        except DeviceMemoryError:
-            if args.device != "auto" or not list_devices("gpu"):
-                raise
-            warn_user("the GPU's memory is too small; the CPU is used")
-            result = predict("cpu")
+        with device_scope(args.device), console.progress("slices") as advance:
+            model = GuidedSRModel.from_preset(
+                chosen.name, precision=precision_for(args.device, args.precision)
+            )
+            asked: Any = "trained"
+            if args.back_projection is not None:
+                asked = BACK_PROJECTION[args.back_projection]
+            result = model.predict_cascade(
+                pair.t2,
+                pair.guide,
+                back_projection=asked,
+                axes=args.axes,
+                progress=advance,
+            )
         command = shlex.join(["guided-sr", *args.argv])
         result = pair.complete(result, options=options, command=command)
         result.save(path, force=force)
@@ -284,14 +275,11 @@ def _plan(
     ]
     for name, image in (("T2", pair.t2), ("T1", pair.t1)):
         if image is not None and image.extensions:
-            some = "extension" if image.extensions == 1 else "extensions"
-            verb = "is" if image.extensions == 1 else "are"
+            many = image.extensions > 1
+            what = f"extension{'s' if many else ''} of the {name}"
+            verb = "are" if many else "is"
             rows.append(
-                (
-                    "left out",
-                    f"{image.extensions} header {some} of the {name} {verb} not copied,"
-                    " they may name a person",
-                )
+                ("left out", f"{image.extensions} header {what} {verb} not copied")
             )
     return rows
 

@@ -15,11 +15,10 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from guided_sr.errors import DeviceMemoryError, warn_user
 from guided_sr.layers.projection import back_project_tensor, separable
 from guided_sr.physics.back_projection import BackProjection
 from guided_sr.physics.cascade_plan import CascadePlan
-from guided_sr.runtime import compiled_call, is_out_of_memory
+from guided_sr.runtime import compiled_call
 
 Stack = NDArray[np.float32]
 Progress = Callable[[int, int], None]
@@ -196,8 +195,7 @@ def run_cascade(
     if last is not None:
         runners[-1].back_projection = last
     out = np.empty((len(t2), *plan.target_shape), np.float32)
-
-    def lead(part: slice) -> None:
+    for part in batches(len(t2), plan.target_shape):
         y = keras.ops.convert_to_tensor(t2[part][..., None])
         guide = None
         if t1 is not None:
@@ -207,32 +205,6 @@ def run_cascade(
         for runner in runners:
             x = runner(x, y, guide, empty=empty)
         out[part] = keras.ops.convert_to_numpy(x)[..., 0]
-
-    for part in batches(len(t2), plan.target_shape):
-        _in_halves(lead, part)
         if progress is not None:
             progress(part.stop, len(t2))
     return out
-
-
-def _in_halves(lead: Callable[[slice], None], part: slice) -> None:
-    """Do a batch; where the device's memory is too small for it, in two halves.
-
-    Raises:
-        DeviceMemoryError: If it is too small for one slice.
-    """
-    try:
-        lead(part)
-        return
-    except Exception as error:
-        if not is_out_of_memory(error):
-            raise
-        if part.stop - part.start == 1:
-            raise DeviceMemoryError(
-                "the memory of the device does not hold one slice",
-                mend="use --device cpu, or a larger device",
-            ) from error
-    warn_user("the device's memory is short: smaller batches are taken")
-    middle = (part.start + part.stop) // 2
-    _in_halves(lead, slice(part.start, middle))
-    _in_halves(lead, slice(middle, part.stop))

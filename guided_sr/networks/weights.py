@@ -6,9 +6,9 @@ from pathlib import Path
 
 import h5py
 import keras
-import numpy as np
 
 from guided_sr.errors import WeightsError
+from guided_sr.presets.inspection import inspect_weights
 from guided_sr.volumes.writing import publish, staged
 
 
@@ -21,8 +21,9 @@ def load_weights(network: keras.Model, path: Path) -> None:
 
     Raises:
         WeightsError: If the file cannot be read, belongs to another architecture or
-            holds NaN (Keras would load that silently).
+            holds anything but finite numbers (Keras would load NaN silently).
     """
+    inspect_weights(path)
     try:
         if _datasets(path) != len(network.weights):
             raise ValueError("the file holds more or fewer weights than the network")
@@ -33,12 +34,6 @@ def load_weights(network: keras.Model, path: Path) -> None:
             path=path,
             mend="use the preset's own configuration with its own weights",
         ) from error
-    if not all(np.isfinite(values).all() for values in network.get_weights()):
-        raise WeightsError(
-            "the weights hold NaN or infinite values",
-            path=path,
-            mend="train again with a lower learning rate, or copy the preset again",
-        )
 
 
 def _datasets(path: Path) -> int:

@@ -1,19 +1,13 @@
 """The one place for what differs between backends and machines."""
 
 from guided_sr.runtime.compiled import compiled_call, jit_compile
-from guided_sr.runtime.device import (
-    device_scope,
-    framework_versions,
-    is_out_of_memory,
-    list_devices,
-)
+from guided_sr.runtime.device import device_scope, framework_versions, list_devices
 from guided_sr.runtime.precision import resolve_precision
 
 __all__ = [
     "compiled_call",
     "device_scope",
     "framework_versions",
-    "is_out_of_memory",
     "jit_compile",
     "list_devices",
     "resolve_precision",

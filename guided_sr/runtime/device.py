@@ -39,12 +39,6 @@ def framework_versions() -> dict[str, str]:
     return {"keras": keras.__version__, "backend": keras.backend.backend()}
 
 
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether a backend says that the memory of its device is full."""
-    names = ("ResourceExhaustedError", "OutOfMemoryError")
-    return type(error).__name__ in names or "RESOURCE_EXHAUSTED" in str(error)
-
-
 def device_scope(device: str = "auto") -> contextlib.AbstractContextManager[Any]:
     """A context in which Keras works on the device asked for.
 

@@ -81,6 +81,8 @@ class TrainingFolder:
 
 def drop_checkpoints(folder: Path) -> None:
     """Remove the files of a training, and nothing else, from its folder."""
+    if not (folder / "run.json").exists():
+        return  # what lies there is no training's
     for path in [folder / "run.json", *folder.glob("stage_*")]:
         path.unlink(missing_ok=True)
 

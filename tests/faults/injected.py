@@ -108,6 +108,8 @@ def device_memory() -> None:
     """The device's memory holds batches of one slice at most."""
     from guided_sr.inference import cascade
 
+    cascade.PIXELS_A_BATCH = 4 * 48 * 48  # slices of this size at once
+
     class ResourceExhaustedError(Exception):
         pass
 
