@@ -28,6 +28,7 @@ from guided_sr.errors import (
 from guided_sr.volumes import memory
 from guided_sr.volumes.container import read_head, read_payload, sha256_of
 from guided_sr.volumes.finite import as_float32, make_finite
+from guided_sr.volumes.forms import FORMS, Form, affine_of, is_affine
 from guided_sr.volumes.header import (
     HEAD_BYTES,
     count_extensions,
@@ -35,7 +36,6 @@ from guided_sr.volumes.header import (
     refuse_unreal,
 )
 from guided_sr.volumes.locate import MGH_SUFFIXES, locate, suffix_of
-from guided_sr.volumes.orientation import FORMS, Form, affine_of, is_affine
 
 __all__ = ["Reading", "Volume", "read_volume", "sha256_of"]
 

@@ -19,10 +19,10 @@ from guided_sr.errors import (
     UsageError,
     warn_user,
 )
+from guided_sr.volumes.forms import is_affine, output_codes
 from guided_sr.volumes.geometry import corners, voxel_sizes
 from guided_sr.volumes.locate import suffix_of
 from guided_sr.volumes.nifti import Reading, Volume, load
-from guided_sr.volumes.orientation import is_affine, output_codes
 from guided_sr.volumes.writing import (
     json_text,
     prepare_output,

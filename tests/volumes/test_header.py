@@ -20,8 +20,8 @@ from guided_sr.errors import (
     UsageError,
 )
 from guided_sr.volumes import nifti
+from guided_sr.volumes.forms import is_affine, output_codes
 from guided_sr.volumes.nifti import read_volume
-from guided_sr.volumes.orientation import is_affine, output_codes
 
 AFFINE = np.array(
     [[-1.0, 0, 0, 10], [0, 0.9, -0.3, -20], [0, 0.3, 2.8, 5], [0, 0, 0, 1]]
