@@ -25,8 +25,15 @@ import numpy as np
 
 from guided_sr import GuidedSRModel, back_project, psnr, ssim, upsample
 from guided_sr.datasets.simulated import simulate_pair
+from guided_sr.model.recipe import (
+    fit_recipe,
+    painted_subjects,
+    recipe_model,
+    recipe_subjects,
+)
 from guided_sr.physics.cascade_plan import CascadePlan
 from guided_sr.training.recipes import Recipe, read_recipe
+from guided_sr.training.subjects import Subject, supervised_subjects_of
 
 
 def arguments() -> argparse.Namespace:
@@ -38,6 +45,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--label", default="recipe", help="name of the run")
     parser.add_argument("--save", type=Path, help="keep the model as a preset folder")
     parser.add_argument("--checkpoint", type=Path)
+    parser.add_argument("--presets", type=Path, help="folder of the recipe's start")
+    parser.add_argument("--supervised", action="store_true", help="learn from truth")
+    parser.add_argument("--no-painted", action="store_true", help="real scans alone")
+    parser.add_argument("--no-init", action="store_true", help="start from nothing")
     parser.add_argument("--stages", type=int)
     parser.add_argument("--max-steps", type=int)
     parser.add_argument("--loss", choices=["l1", "l2"])
@@ -60,7 +71,31 @@ def changed(recipe: Recipe, args: argparse.Namespace) -> Recipe:
     if args.back_projection is not None:
         method = args.back_projection
         update["back_projection"] = None if method == "none" else method
+    if args.no_painted:
+        update["painted"] = None
+    if args.no_init:
+        update["init"] = None
     return recipe.model_copy(update=update)
+
+
+def with_truth(recipe: Recipe, data: Path, test: str) -> list[Subject]:
+    """The same subjects with their high-resolution T2s: the upper bound."""
+    kept = recipe.require(data, leave_out=[test])
+    pairs = [
+        simulate_pair(
+            data / s.t2, data / s.t1, scale=recipe.scale, in_plane_mm=s.in_plane_mm
+        )
+        for s in kept
+    ]
+    real = supervised_subjects_of(
+        [(pair.high, pair.guide if recipe.guided else None) for pair in pairs],
+        scale=recipe.factors,
+        stages=recipe.stages,
+        guided=recipe.guided,
+        stage_blur="consistent",
+        weights=[s.weight for s in kept],
+    )
+    return [*real, *painted_subjects(recipe, data, beside=real)]
 
 
 def measured(
@@ -108,22 +143,19 @@ def measured(
 def main() -> None:
     args = arguments()
     recipe = changed(read_recipe(args.recipe), args)
-    model = GuidedSRModel(
-        recipe.backbone,
-        guided=recipe.guided,
-        back_projection=recipe.back_projection,
-        **recipe.options,
-    )
-    pairs, weights = recipe.training_data(args.data, leave_out=[args.test])
+    model = recipe_model(recipe)
+    if args.supervised:
+        subjects = with_truth(recipe, args.data, args.test)
+    else:
+        subjects = recipe_subjects(recipe, args.data, leave_out=[args.test])
     begun = time.perf_counter()
-    histories = model.fit_external(
-        pairs,
-        recipe.scale,
-        recipe.stages,
-        weights=weights,
+    histories = fit_recipe(
+        model,
+        recipe,
+        subjects,
+        presets=args.presets,
         checkpoint_dir=args.checkpoint,
         verbose=2,
-        **recipe.training,
     )
     seconds = time.perf_counter() - begun
     line = {
@@ -135,6 +167,9 @@ def main() -> None:
         "guided": recipe.guided,
         "back_projection": recipe.back_projection,
         "weights": {s.name: s.weight for s in recipe.subjects if s.name != args.test},
+        "supervised": args.supervised,
+        "painted": None if recipe.painted is None else recipe.painted.share,
+        "init": recipe.init,
         "training": recipe.training,
         "loss": [round(h.history["loss"][-1], 6) for h in histories if h.history],
         "train_seconds": round(seconds),

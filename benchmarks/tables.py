@@ -128,15 +128,20 @@ def probes(runs: Sequence[Run]) -> list[str]:
 RENDERERS = {"leave-one-out": leave_one_out, "orderings": orderings, "probes": probes}
 
 
+def with_table(page: str, name: str, lines: Sequence[str]) -> str:
+    """The page with a table in its place, between two comments."""
+    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    head, _, rest = page.partition(begin)
+    _, _, tail = rest.partition(end)
+    body = "\n".join(lines)
+    return f"{head}{begin}\n\n{body}\n\n{end}{tail}"
+
+
 def filled(page: str, runs: Sequence[Run]) -> str:
     """The page with every table it has a place for, between two comments."""
     for name, render in RENDERERS.items():
-        begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-        if begin in page:
-            head, _, rest = page.partition(begin)
-            _, _, tail = rest.partition(end)
-            body = "\n".join(render(runs))
-            page = f"{head}{begin}\n\n{body}\n\n{end}{tail}"
+        if f"<!-- {name} -->" in page:
+            page = with_table(page, name, render(runs))
     return page
 
 

@@ -13,6 +13,7 @@ from guided_sr.physics.back_projection import back_project as back_project
 from guided_sr.physics.cascade_plan import CascadePlan as CascadePlan
 from guided_sr.physics.degrade import degrade as degrade
 from guided_sr.physics.degrade import upsample as upsample
+from guided_sr.physics.slice_profile import SliceProfile as SliceProfile
 from guided_sr.training.callbacks import DegradationCallback as DegradationCallback
 from guided_sr.training.callbacks import IBPCallback as IBPCallback
 from guided_sr.training.schedule import PlateauSchedule as PlateauSchedule
@@ -28,6 +29,7 @@ __all__ = [
     "IBPCallback",
     "PlateauSchedule",
     "Result",
+    "SliceProfile",
     "__version__",
     "back_project",
     "degrade",

@@ -30,6 +30,7 @@ __all__ = [
     "UnknownScaleError",
     "UsageError",
     "WeightsError",
+    "is_out_of_memory",
     "noted_warnings",
     "warn_user",
 ]
@@ -154,6 +155,20 @@ class ReportError(GuidedSRError):
     """The work is done and kept, but its picture or report failed (1)."""
 
     code = "E-REPORT"
+
+
+_OUT_OF_MEMORY = ("ResourceExhaustedError", "OutOfMemoryError", "XlaRuntimeError")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error, of Python or of a framework, says that memory is short."""
+    if isinstance(error, MemoryError):
+        return True
+    if type(error).__name__ not in _OUT_OF_MEMORY:
+        return False
+    return type(error).__name__ != "XlaRuntimeError" or "RESOURCE_EXHAUSTED" in str(
+        error
+    )
 
 
 class GuidedSRWarning(UserWarning):

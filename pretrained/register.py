@@ -1,8 +1,14 @@
 """Write the registry and the model cards of the presets in this folder.
 
-Run after a preset has been trained (`guided-sr train recipe`):
+The images that a preset is for stand in its recipe, under `range`; they are written
+into its metadata and its card. Run after `guided-sr train recipe`:
 
     python pretrained/register.py --runs docs/benchmarks/runs.jsonl
+
+A preset in the folder `downloads` is registered as one that does not come with the
+package. `--half` first stores the weights of all presets in half precision. `--url`,
+once for each server, says where the folder of `release.py` has been uploaded; without
+it the addresses of the registry stay.
 """
 
 from __future__ import annotations
@@ -12,11 +18,19 @@ import json
 from pathlib import Path
 from typing import Any
 
-from guided_sr.presets import read_config, read_metadata
-from guided_sr.training.recipes import read_recipe
+from guided_sr.presets import (
+    PresetConfig,
+    read_config,
+    read_metadata,
+    served_text,
+)
+from guided_sr.training.recipes import Recipe, read_recipe
 from guided_sr.volumes import sha256_of
+from guided_sr.volumes.writing import replace_json
 
 HERE = Path(__file__).parent
+DOWNLOADS = HERE / "downloads"
+MAX_PACKAGED = 30e6  # bytes
 REGISTRY = HERE.parent / "guided_sr" / "presets" / "registry.json"
 
 CARD = """---
@@ -32,35 +46,41 @@ measured; fine detail can be invented or copied from the T1.
 
 | | |
 |---|---|
-| scale | {scale:g} in-plane, {stages} stages |
-| network | GRDN, {parameters} parameters a stage, {size:.1f} MB in all |
-| inputs | T2 (coarse in-plane) and T1 of the same person and session, registered |
-| trained by | `guided-sr train recipe pretrained/recipes/{name}.toml --data DATA` |
-| training | external learning on low-resolution T2 only (Iwamoto et al., eq. 4), \
-{steps} steps a stage, seed {seed}, {precision} on 2 CPU cores, {minutes:.0f} minutes |
+| factors | {factors}, {stages} |
+| network | {backbone}, {parameters} parameters a stage, {size:.1f} MB ({dtype}) |
+| inputs | {inputs} |
+| trained by | `guided-sr train recipe pretrained/recipes/{name}.toml` |
+| start | {start} |
+| training | {learning}, {steps} steps a stage, seed {seed}, {precision}, \
+{minutes:.0f} minutes on CPU cores |
 
 ## Data
 
 {subjects}
 
-{data_licence}. Two MNI-space brains (skull-stripped, 1 mm, multiple sclerosis) and
-three clinical whole-head scans brought to 1 mm in-plane, degraded by the scale before
-training. No high-resolution T2 was seen. Weights: Apache-2.0, attribution as above.
+{data_licence}. No high-resolution T2 of a person was seen: scans were degraded by the
+factor before training, paintings are synthetic. Weights: Apache-2.0,
+attribution as above.
 
 ## Figures
 
-The recipe trained *without* the test subject (leave one out), mean of the 60 central
-axial slices, mean over {folds} folds with the range of the folds. **Few subjects:
-differences under 0.3 dB mean nothing.**
+{figures}
+
+Range of use: {usage}. Nothing is known of children, tumours or strong motion; a T1 that
+is off by a millimetre or more costs much of the gain (the paper loses 1.4 dB for 1 mm).
+"""
+
+LEFT_OUT = """The recipe trained *without* the test subject (leave one out), mean of
+the 60 central axial slices, mean over {folds} folds with the range of the folds.
+**Few subjects: differences under 0.3 dB mean nothing.**
 
 | | PSNR [dB] | SSIM |
 |---|---|---|
-{figures}
+{rows}"""
 
-Range of use: axial slices whose voxels are about {scale:g} mm in-plane, 1 mm T1.
-Nothing is known of other contrasts, children, tumours, strong motion or a T1 that is
-off by a millimetre or more (the paper loses 1.4 dB for 1 mm).
-"""
+NOT_MEASURED = "Leave-one-out was not run for this preset: look at docs/benchmarks."
+
+LABEL = "recipe"
 
 ROWS = (
     ("cubic", "cubic interpolation"),
@@ -69,15 +89,17 @@ ROWS = (
 )
 
 
-def figures(runs: list[dict[str, Any]], name: str) -> tuple[str, int]:
-    """Table rows over the leave-one-out folds of a recipe."""
-    folds = [r for r in runs if r["recipe"] == name and r["label"] == "recipe"]
+def figures(runs: list[dict[str, Any]], name: str) -> str:
+    """Table over the leave-one-out folds of a recipe."""
+    folds = [r for r in runs if r["recipe"] == name and r["label"] == LABEL]
+    if not folds:
+        return NOT_MEASURED
     rows = []
     for key, title in ROWS:
         values = [r[key]["psnr"] for r in folds]
         similar = [r[key]["ssim"] for r in folds]
         rows.append(f"| {title} | {_mean(values, 2)} | {_mean(similar, 3)} |")
-    return "\n".join(rows), len(folds)
+    return LEFT_OUT.format(folds=len(folds), rows="\n".join(rows))
 
 
 def _mean(values: list[float], digits: int) -> str:
@@ -86,48 +108,133 @@ def _mean(values: list[float], digits: int) -> str:
     return f"{mean:.{digits}f} ({spread})"
 
 
+def store_half(folder: Path) -> None:
+    """Store a preset's weights in half precision, and tell how far its probe moved."""
+    from guided_sr import GuidedSRModel
+    from guided_sr.inference.probe import probe_error
+
+    before = read_metadata(folder)
+    if before.get("weights_dtype") == "float16":
+        return
+    model = GuidedSRModel.from_preset(folder, precision="float32")
+    model.save_preset(folder, metadata=before, half=True, force=True)
+    moved = probe_error(read_metadata(folder)["probe"], before["probe"])
+    print(f"{folder.name}: stored in half precision, probe moved by {moved:.1e}")
+
+
+RANGES = (
+    ("t2_mm", "axial T2 slices with voxels of {} mm in-plane"),
+    ("t1_mm", "a T1 of {} mm in the same planes"),
+    ("factors", "in-plane factors of {}"),
+)
+
+
+def usage(recipe: Recipe) -> str:
+    """The images a preset is for, in words."""
+    given = recipe.usage().get("range", {})
+    told = [
+        words.format("{:g} to {:g}".format(*given[name]))
+        for name, words in RANGES
+        if name in given
+    ]
+    return ", ".join(told) or "not stated"
+
+
+def learning(recipe: Recipe) -> str:
+    """How a preset learnt, in words."""
+    if recipe.shared:
+        return "paintings whose truth is known at every level"
+    way = "external learning on low-resolution T2 only (Iwamoto et al., eq. 4)"
+    if recipe.painted is not None:
+        way += f"; {recipe.painted.share:.0%} of the slices drawn are paintings"
+    return way
+
+
+def card(
+    folder: Path,
+    recipe: Recipe,
+    config: PresetConfig,
+    metadata: dict[str, Any],
+    table: str,
+) -> str:
+    """The model card of a preset."""
+    subjects = [f"- {s.name} (drawn with weight {s.weight:g})" for s in recipe.subjects]
+    if recipe.painted is not None:
+        subjects.append(
+            f"- {recipe.painted.paintings} paintings of each of {recipe.painted.first}"
+            " label maps, of random contrast"
+        )
+    one = "one network" if config.stages == 1 else f"{config.stages} stages"
+    t1 = " and T1 of the same person and session, registered" if config.guided else ""
+    return CARD.format(
+        name=folder.name,
+        description=recipe.description,
+        factors=served_text(config.scale, config.scale_range),
+        stages=one,
+        backbone=config.backbone.name.upper(),
+        parameters=metadata["parameters"],
+        size=sum(path.stat().st_size for path in folder.glob("*.h5")) / 1e6,
+        dtype=metadata.get("weights_dtype", "float32"),
+        inputs=f"coarse T2{t1}",
+        start="random weights" if recipe.init is None else f"`{recipe.init}`",
+        learning=learning(recipe),
+        steps=recipe.training["max_steps"],
+        seed=recipe.training["seed"],
+        precision=metadata["precision"],
+        minutes=metadata["train_seconds"] / 60,
+        subjects="\n".join(subjects),
+        data_licence=recipe.data_licence,
+        usage=usage(recipe),
+        figures=table,
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", required=True, type=Path)
-    lines = parser.parse_args().runs.read_text("utf-8").splitlines()
+    parser.add_argument("--half", action="store_true", help="store weights as float16")
+    parser.add_argument("--url", action="append", help="address of the uploaded files")
+    args = parser.parse_args()
+    lines = args.runs.read_text("utf-8").splitlines()
     runs = [json.loads(line) for line in lines]
-    registry = {}
-    for config_file in sorted(HERE.glob("*/config.json")):
+    former = json.loads(REGISTRY.read_text("utf-8"))
+    registry: dict[str, Any] = {}
+    found = [*HERE.glob("*/config.json"), *DOWNLOADS.glob("*/config.json")]
+    for config_file in sorted(found, key=lambda file: file.parent.name):
         folder = config_file.parent
+        if folder.name in registry:
+            parser.error(f"{folder.name} is there twice")
+        if args.half:
+            store_half(folder)
         config, metadata = read_config(folder), read_metadata(folder)
         recipe = read_recipe(HERE / "recipes" / f"{folder.name}.toml")
-        table, folds = figures(runs, folder.name)
-        sizes = [path.stat().st_size for path in folder.glob("*.h5")]
-        card = CARD.format(
-            name=folder.name,
-            description=recipe.description,
-            scale=recipe.scale,
-            stages=config.stages,
-            parameters=metadata["parameters"],
-            size=sum(sizes) / 1e6,
-            steps=recipe.training["max_steps"],
-            seed=recipe.training["seed"],
-            precision=metadata["precision"],
-            minutes=metadata["train_seconds"] / 60,
-            subjects="\n".join(
-                f"- {s.name} (drawn with weight {s.weight:g})" for s in recipe.subjects
-            ),
-            data_licence=recipe.data_licence,
-            folds=folds,
-            figures=table,
+        if metadata.get("range") != recipe.usage().get("range"):
+            metadata = {**metadata, **recipe.usage()}
+            replace_json(folder / "metadata.json", metadata)
+        (folder / "README.md").write_text(
+            card(folder, recipe, config, metadata, figures(runs, folder.name)),
+            encoding="utf-8",
         )
-        (folder / "README.md").write_text(card, encoding="utf-8")
         registry[folder.name] = {
             "description": recipe.description,
             "scale": list(config.scale),
+            "scale_range": config.scale_range,
             "stages": config.stages,
             "guided": config.guided,
             "files": {
                 path.name: {"sha256": sha256_of(path), "bytes": path.stat().st_size}
                 for path in sorted(folder.iterdir())
             },
-            "urls": [],
+            "packaged": folder.parent == HERE,
+            "urls": args.url or former.get(folder.name, {}).get("urls", []),
         }
+    packaged = [entry["files"] for entry in registry.values() if entry["packaged"]]
+    size = sum(file["bytes"] for files in packaged for file in files.values())
+    if size >= MAX_PACKAGED:
+        parser.error(
+            f"the packaged presets have {size / 1e6:.1f} MB, more than"
+            f" {MAX_PACKAGED / 1e6:g}: use --half, or move some to {DOWNLOADS.name}"
+        )
     REGISTRY.write_text(json.dumps(registry, indent=1) + "\n", encoding="utf-8")
 
 

@@ -1,7 +1,14 @@
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import json
 import os
+import threading
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +68,144 @@ def nifti_pair(tmp_path: Path) -> NiftiPair:
         image.header.set_xyzt_units("mm")
         nib.save(image, path)
     return pair
+
+
+class PresetServer:
+    """A server on this machine that has one preset, and gives it well or badly.
+
+    ``url("whole")`` is the address of a folder whose files come as they are. Others
+    are named after their fault: "cut", "wrong" (another content), "page" (HTML with
+    status 200), "empty" (status 202 and nothing), "more" (bytes without end), "none"
+    (status 404), "second" (404 at the first request of a file), "late" (whole, but
+    not at once).
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.requests: list[str] = []
+        self.entry: dict[str, Any] = {}
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                again = self.path in outer.requests
+                outer.requests.append(self.path)
+                kind, name = self.path.lstrip("/").split("/")
+                data = (folder / name.removeprefix(f"{folder.name}.")).read_bytes()
+                status, length = 200, len(data)
+                if kind == "none" or (kind == "second" and not again):
+                    status, data, length = 404, b"", 0
+                elif kind == "empty":
+                    status, data, length = 202, b"", 0
+                elif kind == "cut":
+                    data = data[: len(data) // 2]
+                elif kind == "wrong":
+                    data = data[:-1] + bytes([data[-1] ^ 1])
+                elif kind == "page":
+                    data = b"\n<!DOCTYPE html><html>sign in</html>"
+                    length = len(data)
+                elif kind == "more":
+                    data, length = data * 50, 50 * length
+                elif kind == "late":
+                    time.sleep(0.3)
+                self.send_response(status)
+                self.send_header("Content-Length", str(length))
+                self.end_headers()
+                with contextlib.suppress(ConnectionError):
+                    self.wfile.write(data)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.thread = threading.Thread(
+            target=self.server.serve_forever, args=(0.02,), daemon=True
+        )
+        self.thread.start()
+
+    def url(self, kind: str) -> str:
+        return f"http://127.0.0.1:{self.server.server_port}/{kind}"
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+@pytest.fixture
+def far_preset(tmp_path: Path) -> Path:
+    """Folder of a preset "far_x2" whose weights only begin like weights."""
+    folder = tmp_path / "far_x2"
+    folder.mkdir()
+    digests = {}
+    for stage in (1, 2):
+        path = folder / f"stage_{stage}.weights.h5"
+        path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes([stage]) * 3000)
+        digests[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    config = {
+        "guided_sr_version": "0.1.0",
+        "backbone": {"name": "grdn"},
+        "guided": True,
+        "scale": [2, 2],
+        "stages": 2,
+        "weights": digests,
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+@pytest.fixture
+def publish_preset(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[Path], PresetServer]]:
+    """Serve a folder as the only preset that the registry knows, which is not
+    packaged; its registry entry is `entry` of the server. The cache is
+    ``tmp_path / "home"``, which is not there yet."""
+    servers = []
+
+    def publish(folder: Path) -> PresetServer:
+        server = PresetServer(folder)
+        servers.append(server)
+        server.entry = {
+            "description": "far",
+            "scale": [2.0, 2.0],
+            "stages": 2,
+            "guided": True,
+            "packaged": False,
+            "files": {
+                path.name: {
+                    "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+                    "bytes": path.stat().st_size,
+                }
+                for path in sorted(folder.iterdir())
+            },
+            "urls": [server.url("whole")],
+        }
+        known = {folder.name: server.entry}
+        monkeypatch.setattr("guided_sr.presets.entries.registry", lambda: known)
+        return server
+
+    monkeypatch.setattr("guided_sr.presets.download.PAUSE_SECONDS", 0.0)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("GUIDED_SR_HOME", str(tmp_path / "home"))
+    for name in ("GUIDED_SR_OFFLINE", "GUIDED_SR_WEIGHTS_URL"):
+        monkeypatch.delenv(name, raising=False)
+    yield publish
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture
+def preset_server(
+    far_preset: Path, publish_preset: Callable[[Path], PresetServer]
+) -> PresetServer:
+    """A server that has `far_preset`."""
+    return publish_preset(far_preset)
+
+
+@pytest.fixture
+def far_entry(preset_server: PresetServer) -> dict[str, Any]:
+    """The registry entry of `far_preset`, which may be changed."""
+    return preset_server.entry
 
 
 TINY = {"blocks": 1, "convolutions": 2, "filters": 8, "growth": 8}
@@ -166,6 +311,22 @@ def pair(small_head: Any, tmp_path: Path) -> CoarsePair:
 
 
 @pytest.fixture
+def tall_pair(tmp_path: Path) -> CoarsePair:
+    """As `pair`, but of twelve slices and without truth: enough to fine-tune on."""
+    from guided_sr.datasets.phantom import head_phantom
+    from guided_sr.evaluation.grids import lower_resolution
+    from guided_sr.volumes import Volume, write_volume
+
+    head = head_phantom((48, 48), 12, seed=1, voxel_mm=4.0)
+    folder = tmp_path / "scans of another person"
+    files = CoarsePair(folder, *(folder / f"{n}.nii.gz" for n in ("t2", "t1", "hr")))
+    made = lower_resolution(Volume(np.moveaxis(head.t2, 0, -1), head.affine), 2)
+    write_volume(files.t2, made.data, made.affine)
+    write_volume(files.t1, np.moveaxis(head.t1, 0, -1), head.affine)
+    return files
+
+
+@pytest.fixture
 def listing():
     """All files below a folder with their contents, to see that nothing changed."""
 
@@ -177,6 +338,61 @@ def listing():
         }
 
     return read
+
+
+@pytest.fixture(scope="session")
+def random_model():
+    """Models with random weights: ``random_model((4, 1), scale_range=(2, 6))``."""
+    import keras
+
+    from guided_sr import GuidedSRModel
+
+    def make(scale: Any, stages: int = 2, **attributes: Any) -> Any:
+        keras.utils.set_random_seed(4)
+        guided = attributes.pop("guided", True)
+        how = attributes.pop("back_projection", "exact")
+        model = GuidedSRModel(
+            precision="float32", guided=guided, back_projection=how, **TINY
+        )
+        model.networks = [model.build() for _ in range(stages)]
+        generator = np.random.default_rng(8)
+        for network in model.networks:
+            network.set_weights(
+                [generator.normal(0, 0.1, w.shape) for w in network.get_weights()]
+            )
+        model.scale = scale
+        for name, value in attributes.items():
+            setattr(model, name, value)
+        return model
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def thick():
+    """A head of 1 mm in 24 x 28 x 24 voxels, its T1, and T2 slices of 4 mm.
+
+    Returns a mapping of float64-affine volumes: ``t2``, ``t1``, ``truth``.
+    """
+    from scipy.spatial.transform import Rotation
+
+    from guided_sr.datasets.phantom import head_phantom
+    from guided_sr.physics.operators import LineOperator, SeparableOperator
+    from guided_sr.physics.slice_profile import SliceProfile
+    from guided_sr.volumes import Volume, target_affine
+
+    head = head_phantom((24, 28), 24, seed=3, voxel_mm=7.0)
+    t2, t1 = (np.moveaxis(x, 0, -1).astype(np.float32) for x in (head.t2, head.t1))
+    turn = np.eye(4)
+    turn[:3, :3] = Rotation.from_euler("xyz", (10, 5, -8), degrees=True).as_matrix()
+    turn[:3, 3] = -11.0, 17.0, 5.0
+    lines = [LineOperator(24, 24), LineOperator(28, 28), SliceProfile().line(24, 6)]
+    low = SeparableOperator(*lines)(t2)
+    return {
+        "t2": Volume(low, target_affine(turn, t2.shape, low.shape)),
+        "t1": Volume(t1, turn),
+        "truth": Volume(t2, turn),
+    }
 
 
 @pytest.fixture

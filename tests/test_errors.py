@@ -74,3 +74,19 @@ def test_usage_and_data_errors_are_value_errors():
 def test_warnings_have_the_form_of_errors():
     with pytest.warns(GuidedSRWarning, match=r"^odd: f\.nii\. Mend: look\.$"):
         warn_user("odd", path="f.nii", mend="look")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "short"),
+    [
+        ("ResourceExhaustedError", "OOM", True),
+        ("OutOfMemoryError", "CUDA out of memory", True),
+        ("XlaRuntimeError", "RESOURCE_EXHAUSTED: out of memory", True),
+        ("XlaRuntimeError", "INVALID_ARGUMENT", False),
+        ("ValueError", "out of memory", False),
+    ],
+)
+def test_frameworks_that_run_out_of_memory_are_understood(name, text, short):
+    error = type(name, (Exception,), {})(text)
+    assert errors.is_out_of_memory(error) is short
+    assert errors.is_out_of_memory(MemoryError())

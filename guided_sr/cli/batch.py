@@ -41,8 +41,15 @@ def run_batch(
             path=args.pairs,
             mend="leave -i and -g out, and give the folder with -o",
         )
-    chosen = choose_model(args.model, args.scale)
-    found = pairs_from_table(Path(args.pairs), guided=chosen.config.guided)
+    if args.t2_to_t1 is not None:
+        raise UsageError(
+            "--t2-to-t1 places one T1, and --pairs takes many",
+            path=args.t2_to_t1,
+            mend="leave it out, or super-resolve the pairs one by one",
+        )
+    models = [choose_model(name, None) for name in args.model or ()]
+    guided = not models or any(model.config.guided for model in models)
+    found = pairs_from_table(Path(args.pairs), guided=guided)
     folder = Path(args.out)
     results = _results(found, folder)
     failures: list[tuple[str, int, str]] = []

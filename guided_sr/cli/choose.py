@@ -8,14 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from guided_sr.errors import UnknownScaleError, UsageError
+from guided_sr.inference.volume_plan import Served
+from guided_sr.physics.cascade_plan import scale_per_axis
 from guided_sr.presets import (
     PresetConfig,
     describe_preset,
     list_presets,
     locate_preset,
     read_config,
+    rows_only,
+    scale_text,
+    served_factors,
+    served_text,
     verify_preset,
 )
+from guided_sr.volumes import TargetGrid
 
 
 @dataclass(frozen=True)
@@ -26,16 +33,21 @@ class Chosen:
         name: As given or chosen: a preset's name or a folder.
         folder: Where it lies.
         config: Its configuration.
+        scale: Factor of rows and columns that it is to serve.
     """
 
     name: str
     folder: Path
     config: PresetConfig
+    scale: tuple[float, float]
 
     @property
-    def scale(self) -> tuple[float, float]:
-        """Factor of rows and columns."""
-        return self.config.scale
+    def served(self) -> Served:
+        """What it serves, and how its cascade is planned."""
+        config = self.config
+        return Served(
+            config.scale, config.scale_range, config.stages, config.stage_blur
+        )
 
     def describe(self) -> str:
         """Name and the start of the first weights' sha256."""
@@ -53,55 +65,89 @@ def scale_of(entry: dict[str, Any]) -> tuple[float, float] | None:
     return None
 
 
-def scale_text(scale: Sequence[float] | None) -> str:
-    """``"4"`` for a scale of both axes, ``"4x1"`` for one of each."""
-    if scale is None:
-        return "?"
-    rows, columns = scale
-    return f"{rows:g}" if rows == columns else f"{rows:g}x{columns:g}"
-
-
-def _same(scale: Sequence[float] | None, factor: float) -> bool:
-    return scale is not None and all(abs(s - factor) <= 1e-3 * s for s in scale)
-
-
-def default_preset(scale: float) -> str:
-    """The packaged preset for a scale; ``grdn_t2_xN`` before its variants.
+def default_preset(scale: tuple[float, float], *, guided: bool = True) -> str:
+    """The packaged preset for a scale: ``grdn_t2_xN`` or ``grdn_t2_slice`` first.
 
     Args:
-        scale: Factor of both in-plane axes.
+        scale: Factor of rows and columns; ``(s, 1)`` for a slice model.
+        guided: Whether there is a T1; without one, a preset that needs none is taken
+            where there is one.
 
     Raises:
         UnknownScaleError: If no preset was trained for it; the known are listed.
     """
-    scales = {name: scale_of(describe_preset(name)) for name in list_presets()}
-    fitting = [name for name, known in scales.items() if _same(known, scale)]
+    entries = {name: describe_preset(name) for name in list_presets()}
+    known = {
+        name: (factors, entry.get("scale_range"))
+        for name, entry in entries.items()
+        if (factors := scale_of(entry)) is not None
+    }
+    fitting = [
+        name
+        for name, (factors, span) in known.items()
+        if served_factors(scale, factors, span and tuple(span)) is not None
+    ]
     if not fitting:
-        listed = ", ".join(f"{scale_text(s)} ({name})" for name, s in scales.items())
-        known = f"known are {listed}" if listed else "no preset comes with this version"
-        raise UnknownScaleError(
-            f"no preset was trained for scale {scale:g}",
-            mend=f"{known}; or train one and give its folder with --model",
+        listed = ", ".join(
+            f"{served_text(factors, span and tuple(span))} ({name})"
+            for name, (factors, span) in known.items()
         )
-    first = f"grdn_t2_x{scale:g}"
+        said = f"known are {listed}" if listed else "no preset comes with this version"
+        raise UnknownScaleError(
+            f"no preset was trained for scale {scale_text(scale)}",
+            mend=f"{said}; or train one and give its folder with --model",
+        )
+    first = "grdn_t2_slice" if rows_only(scale) else f"grdn_t2_x{scale[0]:g}"
+    if not guided:
+        unguided = [name for name in fitting if not entries[name].get("guided", True)]
+        fitting, first = unguided or fitting, f"{first}_noguide"
     return first if first in fitting else fitting[0]
 
 
+def presets_for(grid: TargetGrid, *, guided: bool) -> list[Chosen]:
+    """The packaged presets that a grid needs, their files checked.
+
+    Args:
+        grid: Grid of the T2 and of the result.
+        guided: Whether there is a T1.
+
+    Raises:
+        UnknownScaleError: If no preset serves a factor.
+        WeightsError: If a file is missing or damaged.
+    """
+    wanted = []
+    if grid.in_plane_scale is not None:
+        wanted.append(grid.in_plane_scale)
+    if grid.slice_scale is not None:
+        wanted.append((grid.slice_scale, 1.0))
+    return [
+        choose_model(default_preset(scale, guided=guided), scale) for scale in wanted
+    ]
+
+
 def choose_model(
-    model: str | None, scale: float | None, *, option: str = "--model"
+    model: str | None,
+    scale: float | tuple[float, float] | None,
+    *,
+    option: str = "--model",
+    quiet: bool = False,
 ) -> Chosen:
     """Find the model asked for and check its files.
 
+    A preset that is not on this machine is downloaded.
+
     Args:
         model: Name or folder; None takes the preset for the scale.
-        scale: Factor; None takes the model's.
+        scale: Factor, of rows and columns or one for each; None takes the model's.
         option: What it was asked for with.
+        quiet: Whether a download shows no progress.
 
     Raises:
         UsageError: If neither is given.
         UnknownPresetError: If there is no such model.
         UnknownScaleError: If the model, or no preset, was trained for the scale.
         WeightsError: If a file is missing or damaged.
+        GuidedSRError: If it cannot be downloaded.
     """
     if model is None and scale is None:
         raise UsageError(
@@ -109,15 +155,22 @@ def choose_model(
             mend="give --scale 4 for the preset of that scale; 'guided-sr models list'"
             " tells which there are",
         )
-    name = default_preset(scale) if model is None and scale is not None else str(model)
-    folder = locate_preset(name)
+    name = str(model)
+    if model is None and scale is not None:
+        name = default_preset(scale_per_axis(scale))
+    folder = locate_preset(name, quiet=quiet)
     config = read_config(folder)
-    if scale is not None and not _same(config.scale, scale):
+    factors = served_factors(scale, config.scale, config.scale_range)
+    if factors is None:
+        known = served_text(config.scale, config.scale_range)
         raise UnknownScaleError(
-            f"the model was not trained for scale {scale:g}; it knows"
-            f" {scale_text(config.scale)}",
+            f"the model was not trained for scale {_text(scale)}; it knows {known}",
             path=folder,
-            mend=f"give --scale {scale_text(config.scale)}, or another {option}",
+            mend=f"give --scale {known}, or another {option}",
         )
     verify_preset(name)
-    return Chosen(name, folder, config)
+    return Chosen(name, folder, config, factors)
+
+
+def _text(scale: float | tuple[float, float] | None) -> str:
+    return f"{scale:g}" if isinstance(scale, int | float) else scale_text(scale)

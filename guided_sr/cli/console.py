@@ -6,19 +6,17 @@ content comes as plain lines, one a step.
 
 from __future__ import annotations
 
-import contextlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+
+from guided_sr.progress import Advance, show_progress
 
 RESEARCH_USE = "Research use only, not a medical device."
 CITATION = (
     "Iwamoto et al., IEEE Trans. Emerg. Topics Comput. Intell. 7(2):426-435, 2023,"
     " doi:10.1109/TETCI.2022.3215137"
 )
-
-_STEPS = 10  # lines of a plain progress report
-
-Advance = Callable[[int, int], None]
 
 
 def print_error(code: str, text: str) -> None:
@@ -77,51 +75,13 @@ class Console:
             table.add_row(Text(name, style="bold"), Text(value, overflow="fold"))
         Rich(stderr=True).print(table)
 
-    @contextlib.contextmanager
-    def progress(self, what: str) -> Iterator[Advance]:
-        """Show how far something is.
+    def progress(self, what: str) -> AbstractContextManager[Advance]:
+        """Show how far something is, as `show_progress` does, unless quiet.
 
         Args:
             what: What is being done, e.g. ``"super-resolving"``.
-
-        Yields:
-            A function of the items done and their number.
         """
-        if self.quiet:
-            yield lambda done, total: None
-        elif not self.fancy:
-            yield self._lines(what)
-        else:
-            from rich.console import Console as Rich
-            from rich.progress import (
-                BarColumn,
-                MofNCompleteColumn,
-                Progress,
-                TextColumn,
-                TimeRemainingColumn,
-            )
-
-            columns = (
-                TextColumn("{task.description}", markup=False),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TimeRemainingColumn(),
-            )
-            with Progress(*columns, console=Rich(stderr=True)) as bar:
-                task = bar.add_task(what, total=None)
-                yield lambda done, total: bar.update(task, completed=done, total=total)
-
-    def _lines(self, what: str) -> Advance:
-        last = 0
-
-        def advance(done: int, total: int) -> None:
-            nonlocal last
-            step = done * _STEPS // max(1, total)
-            if step > last:
-                last = step
-                self.note(f"{what}: {done} of {total}")
-
-        return advance
+        return show_progress(what, quiet=self.quiet)
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

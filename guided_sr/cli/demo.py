@@ -87,7 +87,7 @@ def execute(args: argparse.Namespace) -> int:
     factor = args.scale
     if factor is None and args.model is None:
         factor = DEFAULT_SCALE
-    chosen = choose_model(args.model, factor)
+    chosen = choose_model(args.model, factor, quiet=args.quiet)
     folder = Path(args.out)
     paths = {key: folder / name for key, name in _FILES.items()}
     check_outputs(*paths.values(), sidecar_of(paths["ours"]), force=args.force)
@@ -118,7 +118,9 @@ def execute(args: argparse.Namespace) -> int:
         model = GuidedSRModel.from_preset(
             chosen.name, precision=precision_for(args.device, args.precision)
         )
-        result = model.predict_cascade(pair.t2, pair.guide, progress=advance)
+        result = model.predict_cascade(
+            pair.t2, pair.guide, register="none", progress=advance
+        )
     result = pair.complete(result, command=shlex.join(["guided-sr", *args.argv]))
     result.save(paths["ours"], force=args.force)
 

@@ -25,6 +25,9 @@ _PACKAGES = (
     "rich",
 )
 _ENVIRONMENT = {
+    "GUIDED_SR_HOME": "folder of downloaded presets",
+    "GUIDED_SR_OFFLINE": "1 forbids every download",
+    "GUIDED_SR_WEIGHTS_URL": "server that is asked for presets first",
     "KERAS_BACKEND": "backend of Keras: tensorflow, jax or torch",
     "CUDA_VISIBLE_DEVICES": "which GPUs may be seen; -1 for none",
     "TF_CPP_MIN_LOG_LEVEL": "0 shows all messages of TensorFlow; 3 unless set",
@@ -84,7 +87,9 @@ def execute(args: argparse.Namespace) -> int:
     if "devices" in content:
         out(f"devices: {', '.join(content['devices'])}")
     presets = content["presets"]
-    out(f"presets: {', '.join(presets) if presets else 'none'}")
+    here = [name for name, folder in presets.items() if folder is not None]
+    out(f"presets on this machine: {', '.join(here) if here else 'none'}")
+    out(f"cache of downloaded presets: {content['cache']}")
     _block(
         "packages",
         {name: text or "not installed" for name, text in content["packages"].items()},
@@ -105,7 +110,7 @@ def execute(args: argparse.Namespace) -> int:
 def collect() -> dict[str, Any]:
     """Everything that is known without loading a framework."""
     from guided_sr._version import __version__
-    from guided_sr.presets import list_presets
+    from guided_sr.presets import cache_home, find_preset, list_presets
 
     return {
         "guided-sr": __version__,
@@ -113,8 +118,12 @@ def collect() -> dict[str, Any]:
         "platform": platform.platform(),
         "backend": _backend(),
         "packages": {name: _version(name) for name in _PACKAGES},
-        "presets": {name: _folder(name) for name in list_presets()},
-        "downloads": "none: presets come with the package",
+        "presets": {
+            name: str(folder) if (folder := find_preset(name)) else None
+            for name in list_presets()
+        },
+        "downloads": "presets that do not come with the package, on first use",
+        "cache": str(cache_home()),
         "environment": {
             name: {"value": os.environ.get(name), "meaning": meaning}
             for name, meaning in _ENVIRONMENT.items()
@@ -131,16 +140,6 @@ def _version(name: str) -> str | None:
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
-        return None
-
-
-def _folder(name: str) -> str | None:
-    from guided_sr.errors import GuidedSRError
-    from guided_sr.presets import locate_preset
-
-    try:
-        return str(locate_preset(name))
-    except GuidedSRError:
         return None
 
 

@@ -7,28 +7,34 @@ import json
 from typing import Any
 
 from guided_sr.cli.console import Console, out, print_table
-from guided_sr.cli.options import new_parser
+from guided_sr.cli.options import add_quiet, new_parser
+
+_NONE = "this version knows no preset"
 
 
 def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
-    """Add the command and its three parts."""
+    """Add the command and its four parts."""
     parser = new_parser(
         commands,
         "models",
         common,
-        brief="list, locate and verify the presets",
-        description="The trained models that come with the package. Nothing is"
-        " downloaded.",
-        example="guided-sr models verify",
+        brief="list, locate, verify and download the presets",
+        description="The trained models that come with the package or can be"
+        " downloaded. Nothing but 'pull' uses the network.",
+        example="guided-sr models pull --all",
     )
     parts = parser.add_subparsers(
-        title="commands", dest="part", metavar="list|path|verify", required=True
+        title="commands", dest="part", metavar="list|path|verify|pull", required=True
     )
     listing = new_parser(parts, "list", common, brief="print the presets")
     listing.add_argument("--json", action="store_true", help="print JSON")
     listing.set_defaults(execute=execute_list)
-    path = new_parser(parts, "path", common, brief="print a preset's folder")
-    path.add_argument("name", metavar="NAME")
+    path = new_parser(
+        parts, "path", common, brief="print a preset's folder, or that of the cache"
+    )
+    path.add_argument(
+        "name", nargs="?", metavar="NAME|DIR", help="preset (default: the cache)"
+    )
     path.set_defaults(execute=execute_path)
     verify = new_parser(
         parts,
@@ -40,19 +46,46 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
         "name", nargs="?", metavar="NAME|DIR", help="preset or folder (default: all)"
     )
     verify.set_defaults(execute=execute_verify)
+    pull = new_parser(
+        parts,
+        "pull",
+        common,
+        brief="download presets, so that they can be used offline",
+        example="guided-sr models pull --all --to /shared/guided_sr",
+    )
+    pull.add_argument("names", nargs="*", metavar="NAME", help="presets")
+    pull.add_argument("--all", action="store_true", help="every preset")
+    pull.add_argument(
+        "--to",
+        metavar="DIR",
+        help="put them into this folder, packaged ones too, to be used as"
+        " GUIDED_SR_HOME (default: the cache)",
+    )
+    add_quiet(pull)
+    pull.set_defaults(execute=execute_pull)
 
 
 def execute_list(args: argparse.Namespace) -> int:
-    """Print name, scale, stages, size and description of every preset."""
-    from guided_sr.cli.choose import scale_of, scale_text
-    from guided_sr.presets import describe_preset, list_presets
+    """Print name, scale, stages, size, place and description of every preset."""
+    from guided_sr.cli.choose import scale_of
+    from guided_sr.presets import (
+        describe_preset,
+        find_preset,
+        list_presets,
+        scale_text,
+    )
 
     entries = {name: describe_preset(name) for name in list_presets()}
+    folders = {name: find_preset(name) for name in entries}
     if args.json:
-        out(json.dumps(entries, indent=2))
+        content = {
+            name: {**entry, "folder": str(folders[name]) if folders[name] else None}
+            for name, entry in entries.items()
+        }
+        out(json.dumps(content, indent=2))
         return 0
     if not entries:
-        Console().note("no preset comes with this version")
+        Console().note(_NONE)
         return 0
     rows = []
     for name, entry in entries.items():
@@ -63,28 +96,80 @@ def execute_list(args: argparse.Namespace) -> int:
                 scale_text(scale_of(entry)),
                 str(entry.get("stages", "?")),
                 f"{size / 1e6:.1f} MB",
+                "to download" if folders[name] is None else "here",
                 str(entry.get("description", "")),
             ]
         )
-    print_table(["preset", "scale", "stages", "size", "description"], rows)
+    print_table(["preset", "scale", "stages", "size", "is", "description"], rows)
     return 0
 
 
 def execute_path(args: argparse.Namespace) -> int:
-    """Print the folder of a preset."""
-    from guided_sr.presets import locate_preset
+    """Print the folder of a preset that is here, or of the cache."""
+    from guided_sr.presets import cache_home, locate_preset
 
+    if args.name is None:
+        out(str(cache_home()))
+        return 0
+    _require_here(args.name)
     out(str(locate_preset(args.name)))
     return 0
 
 
 def execute_verify(args: argparse.Namespace) -> int:
-    """Verify one preset or all of them; the first fault ends it with 65."""
-    from guided_sr.presets import list_presets, verify_preset
+    """Verify one preset or all that are here; the first fault ends it with 65."""
+    from guided_sr.presets import find_preset, list_presets, verify_preset
 
+    if args.name is not None:
+        _require_here(args.name)
     names = list_presets() if args.name is None else [args.name]
     for name in names:
+        if args.name is None and find_preset(name) is None:
+            Console().note(f"{name}: not on this machine")
+            continue
         out(f"{name}: {len(verify_preset(name))} files as they should be")
     if not names:
-        Console().note("no preset comes with this version")
+        Console().note(_NONE)
     return 0
+
+
+def execute_pull(args: argparse.Namespace) -> int:
+    """Bring presets into the cache or a folder, and print where they lie."""
+    from pathlib import Path
+
+    from guided_sr.errors import UsageError
+    from guided_sr.presets import describe_preset, fetch_preset, list_presets
+    from guided_sr.presets.entries import packaged_folder
+
+    if args.all == bool(args.names):
+        raise UsageError(
+            "give either the names of presets or --all",
+            mend="'guided-sr models list' prints the names",
+        )
+    names = list_presets() if args.all else list(dict.fromkeys(args.names))
+    for name in names:
+        describe_preset(name)
+    home = None if args.to is None else Path(args.to).absolute()
+    for name in names:
+        folder = packaged_folder(name) if home is None else None
+        if folder is None:
+            folder = fetch_preset(name, home=home, quiet=args.quiet)
+        out(str(folder))
+    return 0
+
+
+def _require_here(name_or_dir: str) -> None:
+    """Refuse a preset that would have to be downloaded first.
+
+    Raises:
+        MissingInputError: If it is a preset that is not on this machine.
+    """
+    from guided_sr.errors import MissingInputError
+    from guided_sr.presets import cached_folder, find_preset, list_presets
+
+    if name_or_dir in list_presets() and find_preset(name_or_dir) is None:
+        raise MissingInputError(
+            f"the preset {name_or_dir} is not on this machine",
+            path=cached_folder(name_or_dir),
+            mend=f"guided-sr models pull {name_or_dir}",
+        )

@@ -130,11 +130,6 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="go on where a header gives no orientation; left and right are not known",
     )
-    group.add_argument(
-        "--strict",
-        action="store_true",
-        help="refuse (65) images that would otherwise be warned of",
-    )
 
 
 def reading(args: argparse.Namespace) -> dict[str, Any]:
@@ -172,6 +167,25 @@ def add_force(
 ) -> None:
     """Add ``--force``."""
     parser.add_argument("--force", action="store_true", help=f"replace {what}")
+
+
+def add_registration(parser: argparse._ActionsContainer) -> None:
+    """Add ``--register`` and ``--t2-to-t1``."""
+    parser.add_argument(
+        "--register",
+        choices=("auto", "rigid", "none"),
+        default="auto",
+        help="how the T1 is placed on the T2: auto measures how far the headers are"
+        " off and corrects 0.75 mm or more, rigid corrects always, none trusts the"
+        " headers (default: auto)",
+    )
+    parser.add_argument(
+        "--t2-to-t1",
+        metavar="FILE",
+        help="linear transform from the T2 to the T1 (T1 fixed, T2 moving), made"
+        " elsewhere: ITK's .txt, .tfm or .mat; FSL's .mat, .lta and .1D with"
+        " nitransforms",
+    )
 
 
 def add_model(parser: argparse._ActionsContainer) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from guided_sr.cli.console import print_error
-from guided_sr.errors import GuidedSRError, IOFailure, TryAgainError
+from guided_sr.errors import (
+    GuidedSRError,
+    IOFailure,
+    TryAgainError,
+    is_out_of_memory,
+)
 
 INTERNAL = 70
 INTERRUPTED = 130
 TERMINATED = 143
-_OUT_OF_MEMORY = ("ResourceExhaustedError", "OutOfMemoryError")
 
 
 class Terminated(KeyboardInterrupt):
@@ -46,7 +50,7 @@ def _known(error: BaseException) -> GuidedSRError | None:
         name = error.filename if isinstance(error.filename, str) else None
         text = f"a file operation failed ({error.strerror or error})"
         return IOFailure(text, path=name, mend="check disk space and permission")
-    if isinstance(error, MemoryError) or type(error).__name__ in _OUT_OF_MEMORY:
+    if is_out_of_memory(error):
         return TryAgainError(
             "not enough memory",
             mend="close other programs, use --device cpu, or a larger machine",

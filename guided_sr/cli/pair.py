@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import os
-import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from guided_sr.errors import DataError, GuidedSRWarning
-from guided_sr.inference.inputs import (
-    Inputs,
-    examine_inputs,
-    prepare,
-    read_examined,
-)
+from guided_sr.errors import noted_warnings
+from guided_sr.inference.cost import BASE_GIB
+from guided_sr.inference.inputs import Inputs, examine_inputs, prepare
 from guided_sr.inference.result import Result
 from guided_sr.volumes import Volume, from_slices, memory, slice_axis
+from guided_sr.volumes.plausible import read_examined
 
 _BYTES_A_VOXEL = 32  # of the result: guide, its scaled copies, result, work space
-_SIDECAR = 1 << 16  # bytes, amply
-_BASE = 1.2  # GiB of framework, network and one batch; measured with TensorFlow
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,24 +43,6 @@ class Pair:
         """Share of the T2's field of view that the T1 covers."""
         return self.inputs.source.overlap if self.inputs.source else None
 
-    @property
-    def result_bytes(self) -> int:
-        """Most bytes that the result can take on a disk."""
-        shape = self.inputs.source.shape if self.inputs.source else ()
-        return 4 * math.prod(shape) + _SIDECAR
-
-    def refuse_doubtful(self) -> None:
-        """Turn the first warning into a refusal.
-
-        Raises:
-            DataError: If there is one.
-        """
-        if self.warnings:
-            raise DataError(
-                f"refused by --strict: {self.warnings[0]}",
-                mend="mend the images, or leave --strict out",
-            )
-
     def complete(self, result: Result | NDArray, **more: Any) -> Result:
         """Add to a result what only this side knows.
 
@@ -88,8 +62,6 @@ def read_pair(
     *,
     scale: tuple[float, float] | None,
     guided: bool = True,
-    axes: str = "in-plane",
-    reading: Mapping[str, Any] | None = None,
 ) -> Pair:
     """Read both images fully and check all that can be checked of them.
 
@@ -101,34 +73,23 @@ def read_pair(
         scale: Factor of the two in-plane axes; None leaves the T2's own grid as the
             target.
         guided: Whether the model takes a guide.
-        axes: As in `GuidedSRModel.predict_cascade`.
-        reading: Options of `read_volume`; the frame is the T2's.
 
     Raises:
         GuidedSRError: The first fault found.
     """
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("always", GuidedSRWarning)
-        how = dict(reading or {})
-        low = read_examined(t2, name="T2", **how)
-        how.pop("frame", None)
+    with noted_warnings() as noticed:
+        low = read_examined(t2, name="T2")
         _refuse_short_memory(low, scale or (1.0, 1.0))
-        guide = None
-        if guided and t1 is not None:
-            guide = read_examined(t1, name="T1", **how)
-        inputs = prepare(low, guide, guided=guided, scale=scale, axes=axes)
+        guide = read_examined(t1, name="T1") if guided and t1 is not None else None
+        inputs = prepare(low, guide, guided=guided, scale=scale)
         examine_inputs(inputs)
-    for one in caught:
-        warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
     on_grid = kept = None
     source = inputs.source
     if guide is not None and inputs.t1 is not None and source is not None:
         data = from_slices(inputs.t1, source.slice_axis)
         on_grid = dataclasses.replace(guide, data=data, affine=source.affine)
         kept = dataclasses.replace(guide, data=_hollow(guide.data.shape))
-    noticed = tuple(str(one.message) for one in caught)
-    return Pair(low, kept, on_grid, inputs, noticed)
+    return Pair(low, kept, on_grid, inputs, tuple(noticed))
 
 
 def _hollow(shape: tuple[int, ...]) -> np.ndarray:
@@ -142,5 +103,5 @@ def _refuse_short_memory(low: Volume, scale: tuple[float, float]) -> None:
     voxels = 1.0
     for axis, n in enumerate(low.data.shape):
         voxels *= n if axis == across else n * next(factors)
-    needed = _BASE + voxels * _BYTES_A_VOXEL / 2**30
+    needed = BASE_GIB + voxels * _BYTES_A_VOXEL / 2**30
     memory.refuse_short_memory(needed, what="the result", path=low.path)

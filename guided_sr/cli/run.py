@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import shlex
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from guided_sr.cli.console import CITATION, RESEARCH_USE, Console, out
@@ -14,16 +16,19 @@ from guided_sr.cli.options import (
     add_force,
     add_quiet,
     add_reading,
+    add_registration,
     new_parser,
     reading,
-    scale,
 )
+from guided_sr.cli.run_options import add_pair, add_plan
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from guided_sr.cli.choose import Chosen
-    from guided_sr.cli.pair import Pair
+    from guided_sr.inference.result import Result
+    from guided_sr.inference.volume_inputs import VolumeInputs
+    from guided_sr.volumes import Volume
 
 
 def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -33,20 +38,13 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
         "run",
         common,
         brief="super-resolve a T2 with its T1",
-        description="Super-resolve a T2 with the same person's T1 as guide. The T1 is"
-        " brought onto the grid of the result by the affines; nothing is registered.",
-        example="guided-sr run -i T2.nii.gz -g T1.nii.gz -o T2_sr.nii.gz --scale 4",
+        description="Super-resolve a T2 with the same person's T1 as guide: thick"
+        " slices, coarse slices, or both. The T1 is placed on the T2 and brought onto"
+        " the grid of the result; the T2's own voxels are never moved.",
+        example="guided-sr run -i T2.nii.gz -g T1.nii.gz -o T2_sr.nii.gz",
     )
     files = parser.add_argument_group("files")
-    files.add_argument(
-        "-i",
-        "--t2",
-        metavar="T2",
-        help="low-resolution T2: .nii, .nii.gz or .mgz",
-    )
-    files.add_argument(
-        "-g", "--t1", "--guide", metavar="T1", help="the same person's T1, on any grid"
-    )
+    add_pair(files)
     files.add_argument(
         "--pairs",
         metavar="FILE",
@@ -61,30 +59,9 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
         help="result, .nii.gz or .nii, or a folder (default: beside the T2,"
         " NAME_desc-guidedsr_T2w.nii.gz); a .json file goes beside it",
     )
+    add_registration(files)
     add_force(files)
-    model = parser.add_argument_group("model")
-    model.add_argument(
-        "--scale",
-        type=scale,
-        metavar="S",
-        help="factor of the in-plane axes (default: that of --model)",
-    )
-    model.add_argument(
-        "--axes",
-        choices=["in-plane"],
-        default="in-plane",
-        help="axes to enlarge (default: in-plane)",
-    )
-    model.add_argument(
-        "--model",
-        metavar="NAME|DIR",
-        help="preset or folder of a trained model (default: the preset of --scale)",
-    )
-    model.add_argument(
-        "--back-projection",
-        choices=list(BACK_PROJECTION),
-        help="make the result explain the T2 by another method than the model's own",
-    )
+    add_plan(parser.add_argument_group("plan"))
     add_reading(parser)
     add_compute(parser)
     parser.add_argument(
@@ -110,91 +87,59 @@ def execute(args: argparse.Namespace) -> int:
         return run_batch(args, execute)
     from pathlib import Path
 
-    from guided_sr.cli.choose import choose_model
     from guided_sr.cli.outputs import (
         check_outputs,
         check_space,
         resolve_output,
         sidecar_of,
     )
-    from guided_sr.cli.pair import read_pair
-    from guided_sr.errors import UsageError
-    from guided_sr.volumes.locate import locate
+    from guided_sr.cli.planning import choose, locate_files, read_job, refuse_doubtful
     from guided_sr.volumes.locking import output_lock
+    from guided_sr.volumes.transforms import transform_sha256
 
-    if args.t2 is None:
-        raise UsageError(
-            "there is no T2", mend="give it with -i, or a table of pairs with --pairs"
-        )
     console = Console(quiet=args.quiet)
-    chosen = choose_model(args.model, args.scale)
-    guided = chosen.config.guided
-    if guided and args.t1 is None:
-        raise UsageError(
-            "the model is guided, but there is no T1",
-            mend="give it with -g, or a --model without guide",
-        )
-    named = {"t2": args.t2, "t1": args.t1 if guided else None}
-    files = {
-        key: locate(Path(value), name=key.upper())
-        for key, value in named.items()
-        if value is not None
-    }
+    files = locate_files(args)
+    plan, chosen = choose(args, files)
+    if not any(model.config.guided for model in chosen):
+        files.pop("t1", None)
     path = resolve_output(args.out, files["t2"], "guidedsr")
     options = {
-        "scale": list(chosen.scale),
-        "axes": args.axes,
+        "scale": list(plan.grid.scale),
+        "slice_profile": [args.slice_profile, args.slice_gap],
         "back_projection": args.back_projection or "trained",
         "precision": args.precision,
         **reading(args),
+        **({"strict": True} if args.strict else {}),
+        "register": args.register,
+        "t2_to_t1": args.t2_to_t1 and transform_sha256(Path(args.t2_to_t1)),
     }
     if not args.force and _up_to_date(path, files, chosen, options):
         return _nothing_to_do(console, path)
     force = args.force or _is_remnant(path)
     check_outputs(path, sidecar_of(path), force=force, inputs=tuple(files.values()))
-    pair = read_pair(
-        files["t2"],
-        files.get("t1"),
-        scale=chosen.scale,
-        guided=guided,
-        axes=args.axes,
-        reading=reading(args),
+    moved = args.t2_to_t1 is not None
+    job = read_job(
+        plan, chosen, files, strict=args.strict, moved=moved, how=reading(args)
     )
-    if args.strict:
-        pair.refuse_doubtful()
-    check_space(path, pair.result_bytes)
-    console.facts("plan", _plan(pair, chosen, path, args))
+    check_space(path, job.result_bytes)
+    console.facts("plan", job.facts(args, path))
     if args.dry_run:
         console.note("dry run: nothing was written")
         return 0
-
     with output_lock(path):
         if not args.force and _up_to_date(path, files, chosen, options):
             return _nothing_to_do(console, path)
-        from guided_sr.cli.framework import load_framework, precision_for
-
-        load_framework(console, debug=args.debug)
-        from guided_sr.model import GuidedSRModel
-        from guided_sr.runtime import device_scope
-
-        with device_scope(args.device), console.progress("slices") as advance:
-            model = GuidedSRModel.from_preset(
-                chosen.name, precision=precision_for(args.device, args.precision)
-            )
-            asked: Any = "trained"
-            if args.back_projection is not None:
-                asked = BACK_PROJECTION[args.back_projection]
-            result = model.predict_cascade(
-                pair.t2,
-                pair.guide,
-                back_projection=asked,
-                axes=args.axes,
-                progress=advance,
-            )
+        inputs, noticed = job.inputs(register=args.register, t2_to_t1=args.t2_to_t1)
+        if args.strict:
+            refuse_doubtful(noticed)
+        if inputs.guide is not None:
+            console.note(f"registration: {inputs.guide.registration.describe()}")
+        result = _predict(args, console, inputs, chosen, noticed)
         command = shlex.join(["guided-sr", *args.argv])
-        result = pair.complete(result, options=options, command=command)
+        known = {**result.provenance, "options": options, "command": command}
+        result = dataclasses.replace(result, provenance=known)
         result.save(path, force=force)
-    misfit = _field_of_view_misfit(pair, path)
+    misfit = _field_of_view_misfit(job.t2, path)
     console.note(
         f"field of view kept to {misfit:.1e} mm; {time.perf_counter() - begun:.0f} s"
         f" in all, {result.provenance['seconds']:.0f} s of it in the networks"
@@ -204,6 +149,36 @@ def execute(args: argparse.Namespace) -> int:
     return 0
 
 
+def _predict(
+    args: argparse.Namespace,
+    console: Console,
+    inputs: VolumeInputs,
+    chosen: Sequence[Chosen],
+    noticed: Sequence[str],
+) -> Result:
+    """Load the framework and the models, and put the inputs through them."""
+    from guided_sr.cli.framework import load_framework, precision_for
+
+    load_framework(console, debug=args.debug)
+    from guided_sr.model import GuidedSRModel
+    from guided_sr.model.prediction import predict_volume
+    from guided_sr.physics.back_projection import BackProjection
+    from guided_sr.runtime import device_scope
+
+    how = None
+    if args.back_projection is not None:
+        how = BackProjection.of(BACK_PROJECTION[args.back_projection])
+    with device_scope(args.device), console.progress("slices") as advance:
+        precision = precision_for(args.device, args.precision)
+        return predict_volume(
+            inputs,
+            [GuidedSRModel.from_preset(m.name, precision=precision) for m in chosen],
+            back_projection=how,
+            progress=advance,
+            noticed=noticed,
+        )
+
+
 def _nothing_to_do(console: Console, path: Path) -> int:
     console.note("up to date: inputs, weights and options are those of the result")
     out(str(path))
@@ -211,7 +186,10 @@ def _nothing_to_do(console: Console, path: Path) -> int:
 
 
 def _up_to_date(
-    path: Path, files: dict[str, Path], chosen: Chosen, options: dict[str, Any]
+    path: Path,
+    files: dict[str, Path],
+    chosen: Sequence[Chosen],
+    options: dict[str, Any],
 ) -> bool:
     """Whether a result is there and was made from the same, in the same way."""
     from guided_sr.cli.outputs import read_sidecar
@@ -220,12 +198,14 @@ def _up_to_date(
     if not path.is_file():
         return False
     made = read_sidecar(path)
-    inputs, model = made.get("inputs", {}), made.get("model", {})
-    if not (isinstance(inputs, dict) and isinstance(model, dict)):
+    inputs = made.get("inputs", {})
+    models = [made[key] for key in ("model", "slice_model") if key in made]
+    if not all(isinstance(one, dict) for one in (inputs, *models)):
         return False
+    weights = [one.get("weights_sha256") for one in models]
     same = (
-        made.get("options") == options
-        and model.get("weights_sha256") == chosen.config.weights
+        made.get("options") in (options, {**options, "strict": True})
+        and weights == [model.config.weights for model in chosen]
         and inputs.keys() == files.keys()
     )
     return same and all(
@@ -240,58 +220,7 @@ def _is_remnant(path: Path) -> bool:
     return not path.exists() and bool(read_sidecar(path))
 
 
-def _plan(
-    pair: Pair, chosen: Chosen, path: Path, args: argparse.Namespace
-) -> list[tuple[str, str]]:
-    from guided_sr.cli.choose import scale_text
-
-    source = pair.inputs.source
-    assert source is not None
-    config = chosen.config
-    plan = pair.inputs.plan(stages=config.stages, stage_blur=config.stage_blur)
-    levels = [plan.level_shape(k) for k in range(plan.stages + 1)]
-    rows = [("T2", f"{pair.t2.path}  {_grid(pair.t2.affine, pair.t2.data.shape)}")]
-    if pair.t1 is not None:
-        share = 100 * (pair.overlap or 0.0)
-        rows.append(
-            (
-                "T1",
-                f"{pair.t1.path}  {_grid(pair.t1.affine, pair.t1.data.shape)}"
-                f", covers {share:.0f} % of the T2",
-            )
-        )
-    method = args.back_projection or config.back_projection.method or "none"
-    rows += [
-        ("result", f"{path}  {_grid(source.affine, source.shape)}"),
-        (
-            "cascade",
-            f"scale {scale_text(chosen.scale)}, {plan.stages} stages: "
-            + " > ".join(f"{h}x{w}" for h, w in levels)
-            + f", {len(pair.inputs.t2)} slices",
-        ),
-        ("back-projection", method),
-        ("model", chosen.describe()),
-        ("device", f"{args.device}, precision {args.precision}"),
-    ]
-    for name, image in (("T2", pair.t2), ("T1", pair.t1)):
-        if image is not None and image.extensions:
-            many = image.extensions > 1
-            what = f"extension{'s' if many else ''} of the {name}"
-            verb = "are" if many else "is"
-            rows.append(
-                ("left out", f"{image.extensions} header {what} {verb} not copied")
-            )
-    return rows
-
-
-def _grid(affine: Any, shape: tuple[int, ...]) -> str:
-    from guided_sr.volumes import voxel_sizes
-
-    sizes = " x ".join(f"{size:.3g}" for size in voxel_sizes(affine))
-    return f"{' x '.join(str(n) for n in shape)} voxels of {sizes} mm"
-
-
-def _field_of_view_misfit(pair: Pair, path: Path) -> float:
+def _field_of_view_misfit(t2: Volume, path: Path) -> float:
     """Largest distance of an outer corner of the saved image from the T2's, in mm."""
     import numpy as np
     from nibabel.nifti1 import Nifti1Image
@@ -299,7 +228,5 @@ def _field_of_view_misfit(pair: Pair, path: Path) -> float:
     from guided_sr.volumes import corners
 
     saved = Nifti1Image.from_filename(path)
-    gap = corners(saved.affine, saved.shape) - corners(
-        pair.t2.affine, pair.t2.data.shape
-    )
+    gap = corners(saved.affine, saved.shape) - corners(t2.affine, t2.data.shape)
     return float(np.linalg.norm(gap, axis=1).max())

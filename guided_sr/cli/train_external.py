@@ -6,16 +6,16 @@ import argparse
 from typing import Any
 
 from guided_sr.cli.options import add_compute, add_quiet, new_parser
-from guided_sr.cli.train_options import add_network, add_pairs, add_training
+from guided_sr.cli.train_options import SHARE, add_network, add_pairs, add_training
 
 _STAGES = 3
 _DEFAULTS = {
-    "max_steps": "10000",
-    "schedule": "plateau",
-    "steps_per_epoch": "100",
-    "batch_size": "32",
+    "max_steps": "10000; 300 with --init",
+    "schedule": "plateau; cosine with --init",
+    "steps_per_epoch": "100; 50 with --init",
+    "batch_size": "32; 16 with --init",
     "patch_size": "48",
-    "learning_rate": "0.001",
+    "learning_rate": "0.001; 0.0003 with --init",
 }
 
 
@@ -28,11 +28,20 @@ def add_parser(parts: Any, common: argparse.ArgumentParser) -> None:
         brief="learn from the coarse T2s of many people and their T1s",
         description="Learn from pairs of a low-resolution T2 and its T1. The T2s are"
         " taken as they are, already low-resolution: they are the targets, and what the"
-        " network sees is made from them. Running the same command again after it was"
+        " network sees is made from them. With --init, a model is fine-tuned: some"
+        " slices are held out, and each stage keeps the weights that restore them best,"
+        " the old ones included. Running the same command again after it was"
         " interrupted goes on from the last checkpoint.",
         example="guided-sr train external --data SCANS -o my_model --scale 4",
     )
-    add_pairs(parser)
+    files = add_pairs(parser)
+    files.add_argument(
+        "--validation-share",
+        type=float,
+        metavar="F",
+        help="with --init: share of the subjects, or of one subject's slices, to hold"
+        f" out; 0 for none, and for the last weights (default: {SHARE:g})",
+    )
     add_network(parser, stages=_STAGES)
     add_training(parser, _DEFAULTS)
     add_compute(parser)

@@ -32,8 +32,16 @@ TRAINING = (
 """Options of the command line that are fields of `TrainingOptions`."""
 
 
-def add_pairs(parser: argparse.ArgumentParser) -> None:
-    """Add the pairs to learn from and where the model goes."""
+SHARE = 0.2
+"""What a fine-tuning holds out; the room that knows it loads NumPy."""
+
+
+def add_pairs(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Add the pairs to learn from and where the model goes.
+
+    Returns:
+        The group, for what is one command's own.
+    """
     files = parser.add_argument_group("files")
     data = files.add_mutually_exclusive_group(required=True)
     data.add_argument(
@@ -51,9 +59,11 @@ def add_pairs(parser: argparse.ArgumentParser) -> None:
     files.add_argument(
         "--validation",
         metavar="DIR|FILE",
-        help="pairs to watch, as --data or --pairs; PSNR and SSIM go to the log",
+        help="pairs to watch, as --data or --pairs; PSNR and SSIM go to the log. In"
+        " 'train external' with --init they decide which weights are kept",
     )
     add_model(files)
+    return files
 
 
 def add_network(

@@ -18,9 +18,10 @@ from guided_sr.datasets.pairs import (
     pairs_from_folders,
     pairs_from_table,
 )
+from guided_sr.errors import UsageError
 from guided_sr.physics.cascade_plan import CascadePlan
 from guided_sr.physics.degrade import crop_to_multiple, degrade
-from guided_sr.training.options import TrainingOptions
+from guided_sr.training.holdout import SHARE, check_share, divide, refuse_scarce
 
 if TYPE_CHECKING:
     from guided_sr.model import GuidedSRModel
@@ -51,6 +52,8 @@ def learn_from_pairs(args: argparse.Namespace, way: Way) -> int:
     begun = time.perf_counter()
     console = Console(quiet=args.quiet)
     setup = Setup.of(args, stages=way.stages, guided=args.guide)
+    tuning = setup.start is not None and not way.sharp
+    share = _share(args, tuning)
     if args.data is not None:
         found = pairs_from_folders(Path(args.data), guided=setup.guided)
     else:
@@ -62,6 +65,8 @@ def learn_from_pairs(args: argparse.Namespace, way: Way) -> int:
     pairs = _read(found, console, setup, way)
     validation = _read(watched, console, setup, way)
     plans = [_plan(pair, setup, way) for pair in pairs]
+    if tuning:
+        _refuse_scarce(pairs, validation, share)
     lowest = 0 if way.sharp else -1
     for plan in plans:
         setup.refuse_small_slices(plan, level=lowest + 1)
@@ -70,8 +75,8 @@ def learn_from_pairs(args: argparse.Namespace, way: Way) -> int:
         "plan",
         [
             ("pairs", f"{len(pairs)}, {slices} slices, {len(validation)} to watch"),
+            *([("held out", _held_out(validation, share))] if tuning else []),
             *setup.facts(plans[0], lowest=lowest, sizes="sizes of the first pair"),
-            ("steps", f"at most {TrainingOptions(**setup.training).max_steps} a stage"),
             ("device", f"{args.device}, precision {args.precision}"),
             *place.facts(),
         ],
@@ -79,23 +84,76 @@ def learn_from_pairs(args: argparse.Namespace, way: Way) -> int:
 
     def learn(precision: str) -> tuple[GuidedSRModel, dict[str, Any]]:
         from guided_sr.cli.training_log import Reporter
+        from guided_sr.model import fitting
         from guided_sr.training.callbacks import IBPCallback
 
+        defaults = fitting.FINE_TUNING if tuning else {}
+        if way.sharp:
+            defaults = fitting.SUPERVISED_DEFAULTS
+        options = fitting.training_options(setup.training, defaults)
+        console.note(fitting.bounds(setup.stages, options))
         callbacks: list[Any] = [Reporter(console, place.checkpoints, setup.stages)]
-        if validation:  # first, so that its figures are in the log when it is reported
+        how = setup.fitting(place)
+        if tuning:
+            how["validation"] = _both(validation) if validation else share
+        elif validation:  # first, so that its figures are there when they are reported
             callbacks.insert(0, IBPCallback(_both(validation)))
         model = setup.model(precision)
         fit = model.fit_supervised if way.sharp else model.fit_external
-        fit(
-            _both(pairs),
-            setup.scale,
-            setup.stages,
-            callbacks=callbacks,
-            **setup.fitting(place),
+        histories = fit(
+            _both(pairs), setup.scale, setup.stages, callbacks=callbacks, **how
         )
+        for line in fitting.fine_tuning_report(histories):
+            console.note(line)
         return model, setup.record(way.kind, pairs, time.perf_counter() - begun)
 
     return train(args, console, place, learn, begun=begun)
+
+
+def _share(args: argparse.Namespace, tuning: bool) -> float:
+    """The share to hold out.
+
+    Raises:
+        UsageError: If there is nothing to hold out for, or it makes no sense.
+    """
+    given = getattr(args, "validation_share", None)
+    if given is None:
+        return SHARE
+    if not tuning:
+        raise UsageError(
+            "--validation-share decides between old and new weights; there are no old"
+            " ones",
+            mend="give --init, or leave it out",
+        )
+    if args.validation is not None:
+        raise UsageError(
+            "--validation and --validation-share are both given", mend="leave one out"
+        )
+    check_share(given)
+    return float(given)
+
+
+def _refuse_scarce(pairs: list[Pair], validation: list[Pair], share: float) -> None:
+    """Refuse too few or too small slices; empty ones are found out later."""
+    stacks = [pair.inputs.t2 for pair in pairs]
+    learning = [len(stack) for stack in stacks]
+    held_out = [len(pair.inputs.t2) for pair in validation] if validation else None
+    if held_out is None and share:
+        parts = divide(learning, share)
+        learning = [len(kept) for kept, _ in parts]
+        held_out = [len(away) for _, away in parts]
+    stacks += [pair.inputs.t2 for pair in validation]
+    shapes = [(stack.shape[1], stack.shape[2]) for stack in stacks]
+    refuse_scarce(learning, held_out, shapes)
+
+
+def _held_out(validation: list[Pair], share: float) -> str:
+    """What decides which weights are kept, in words."""
+    if validation:
+        return f"the {len(validation)} pairs to watch decide which weights are kept"
+    if not share:
+        return "nothing; the last weights are kept"
+    return f"{100 * share:g} % of the subjects, or of one subject's slices"
 
 
 def _both(pairs: list[Pair]) -> list[tuple[Any, Any]]:

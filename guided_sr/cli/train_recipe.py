@@ -52,10 +52,10 @@ def execute(args: argparse.Namespace) -> int:
     console = Console(quiet=args.quiet)
     place = Place.of(args)
     recipe = read_recipe(args.recipe)
-    pairs, weights = recipe.training_data(args.data)
+    recipe.require(args.data)
     facts = [
         ("recipe", f"{recipe.name}: {recipe.description}"),
-        ("pairs", f"{len(pairs)}, {sum(len(t2) for t2, _ in pairs)} slices"),
+        ("subjects", recipe.subjects_text()),
         ("training", ", ".join(f"{k} {v}" for k, v in recipe.training.items())),
         *place.facts(),
     ]
@@ -63,27 +63,21 @@ def execute(args: argparse.Namespace) -> int:
 
     def learn(precision: str) -> tuple[GuidedSRModel, dict[str, Any]]:
         from guided_sr.cli.training_log import Reporter
-        from guided_sr.model import GuidedSRModel
+        from guided_sr.model.recipe import fit_recipe, recipe_model, recipe_subjects
 
-        model = GuidedSRModel(
-            recipe.backbone,
-            guided=recipe.guided,
-            back_projection=recipe.back_projection,
-            precision=precision,
-            **recipe.options,
-        )
-        histories = model.fit_external(
-            pairs,
-            recipe.scale,
-            recipe.stages,
-            weights=weights,
-            callbacks=[Reporter(console, place.checkpoints, recipe.stages)],
+        model = recipe_model(recipe, precision=precision)
+        histories = fit_recipe(
+            model,
+            recipe,
+            recipe_subjects(recipe, args.data),
+            presets=place.folder.parent,
+            callbacks=[Reporter(console, place.checkpoints, recipe.networks)],
             checkpoint_dir=place.checkpoints,
             verbose=0,
-            **recipe.training,
         )
         record = {
-            "recipe": recipe.model_dump(),
+            "recipe": recipe.model_dump(mode="json", exclude={"range"}),
+            **recipe.usage(),
             "precision": model.dtype,
             "train_seconds": round(time.perf_counter() - begun),
             "last_losses": [h.history.get("loss", [None])[-1] for h in histories],

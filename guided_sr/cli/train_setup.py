@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from guided_sr.cli.choose import Chosen, choose_model, scale_text
+from guided_sr.cli.choose import Chosen, choose_model
 from guided_sr.cli.options import BACK_PROJECTION
 from guided_sr.cli.outputs import check_folder, refuse_existing_model
 from guided_sr.cli.pair import Pair
@@ -16,6 +16,7 @@ from guided_sr.cli.train_options import BACKBONES, TRAINING
 from guided_sr.errors import UsageError
 from guided_sr.physics.back_projection import BackProjection
 from guided_sr.physics.cascade_plan import CascadePlan, StageBlur, scale_per_axis
+from guided_sr.presets import scale_text
 from guided_sr.training.options import TrainingOptions, patch_size
 
 if TYPE_CHECKING:
@@ -97,7 +98,9 @@ class Setup:
         """
         start = None
         if args.init is not None:
-            start = choose_model(args.init, args.scale, option="--init")
+            start = choose_model(
+                args.init, args.scale, option="--init", quiet=args.quiet
+            )
             _check_start(start, args, guided)
         elif args.scale is None:
             raise UsageError(

@@ -23,6 +23,8 @@ class Reporter(keras.callbacks.Callback):
     figures: tuple[tuple[str, str], ...] = (
         ("val_psnr", "psnr"),
         ("val_psnr_ibp", "psnr_ibp"),
+        ("held_out_psnr_before", "held out before"),
+        ("held_out_psnr", "now"),
     )
 
     def __init__(self, console: Console, checkpoints: Path, stages: int) -> None:

@@ -53,7 +53,7 @@ def simulate_pair(
     t2: str | os.PathLike[str],
     t1: str | os.PathLike[str],
     *,
-    scale: float,
+    scale: float | tuple[float, float],
     in_plane_mm: float | None = None,
     guide_shift_mm: tuple[float, float, float] = (0.0, 0.0, 0.0),
 ) -> SimulatedPair:
@@ -62,7 +62,8 @@ def simulate_pair(
     Args:
         t2: NIfTI file of the fine T2. Negative values are set to 0.
         t1: NIfTI file of the same person's T1, on any grid.
-        scale: In-plane factor; slices are cropped to a multiple of it.
+        scale: In-plane factor, of both axes or one for each; slices are cropped to a
+            multiple of it.
         in_plane_mm: Bring the T2's planes to this pixel size first, with a blur of
             the difference in full width at half maximum. `None` keeps them.
         guide_shift_mm: Move the T1 along the scanner's axes, as a poor registration

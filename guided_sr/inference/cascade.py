@@ -2,35 +2,89 @@
 
 Everything between the first array in and the last array out happens on the
 device: the plan's matrices, the compiled network and the back-projection. Slices
-go in batches, each through all stages, so memory does not grow with the stack.
+go in batches, each through all stages, so memory does not grow with the stack; a slice
+that is larger than a batch goes through the network in strips. Where a device runs out
+of memory all the same, batches and strips are halved, three times at most, and then the
+CPU takes over.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from guided_sr.errors import is_out_of_memory, warn_user
 from guided_sr.layers.projection import back_project_tensor, separable
 from guided_sr.physics.back_projection import BackProjection
 from guided_sr.physics.cascade_plan import CascadePlan
-from guided_sr.runtime import compiled_call
+from guided_sr.runtime import compiled_call, device_scope, list_devices
 
 Stack = NDArray[np.float32]
 Progress = Callable[[int, int], None]
 
 PIXELS_A_BATCH = 160_000
+HALVINGS = 3
 FOREGROUND = 0.02
 MARGIN = 16
 
 
+class Slices(Protocol):
+    """Slices of shape ``(n, h, w)`` that can be asked for in parts."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of slices, rows and columns."""
+
+    def __len__(self) -> int:
+        """Number of slices."""
+
+    def __getitem__(self, part: slice, /) -> Stack:
+        """Some of them."""
+
+
+@dataclass
+class Work:
+    """How much goes through the networks at once, and where.
+
+    Attributes:
+        pixels: About so many pixels a batch, or a strip.
+        device: As in `device_scope`; `None` for the device that is set.
+        halvings: How often `pixels` has been halved.
+    """
+
+    pixels: int = field(default_factory=lambda: PIXELS_A_BATCH)
+    device: str | None = None
+    halvings: int = 0
+
+    def slices(self, shape: tuple[int, int]) -> int:
+        """How many slices of a size go at once."""
+        return max(1, self.pixels // (shape[0] * shape[1]))
+
+    def less(self) -> bool:
+        """Take less at once, or the CPU; False if neither is left."""
+        if self.halvings < HALVINGS:
+            self.pixels, self.halvings = max(1, self.pixels // 2), self.halvings + 1
+            return True
+        if self.device == "cpu" or not list_devices("gpu"):
+            return False
+        warn_user("the device has too little memory; the rest is done on the CPU")
+        self.pixels, self.device = PIXELS_A_BATCH, "cpu"
+        return True
+
+    def scope(self) -> Any:
+        """The context to work in."""
+        return nullcontext() if self.device is None else device_scope(self.device)
+
+
 def batches(count: int, shape: tuple[int, int]) -> list[slice]:
     """Slices of a stack that fit one batch of about `PIXELS_A_BATCH` pixels."""
-    size = max(1, PIXELS_A_BATCH // (shape[0] * shape[1]))
+    size = Work().slices(shape)
     return [slice(i, min(i + size, count)) for i in range(0, count, size)]
 
 
@@ -81,6 +135,7 @@ class StageRunner:
         stage: 1 to r; the stage leads from level ``stage - 1`` to ``stage``.
         back_projection: What follows the network.
         window: Where the network runs; everywhere by default.
+        work: How much goes through the network at once.
     """
 
     def __init__(
@@ -91,6 +146,7 @@ class StageRunner:
         stage: int,
         back_projection: BackProjection,
         window: Window | None = None,
+        work: Work | None = None,
     ) -> None:
         self.network = network  # keeps what the compiled call needs
         self.call = compiled_call(network)
@@ -100,6 +156,7 @@ class StageRunner:
         self.stage = stage
         self.back_projection = back_projection
         self.window = window
+        self.work = work or Work()
 
     def __call__(self, x: Any, y: Any, t1: Any, *, empty: bool = False) -> Any:
         """Lead an estimate one level up.
@@ -131,7 +188,7 @@ class StageRunner:
         a seam; a network that does not tell it is run on whole slices.
         """
         batch, height, width, _ = inputs["t2"].shape
-        rows = max(1, PIXELS_A_BATCH // (batch * width))
+        rows = max(1, self.work.pixels // (batch * width))
         if self.radius is None or height <= rows + 2 * self.radius:
             return self.call(inputs)
         strips = []
@@ -159,11 +216,13 @@ class StageRunner:
 def run_cascade(
     networks: Sequence[keras.Model],
     t2: Stack,
-    t1: Stack | None,
+    t1: Slices | None,
     *,
     plan: CascadePlan,
     back_projection: BackProjection,
     last: BackProjection | None = None,
+    out: Stack | None = None,
+    share: float = 1.0,
     progress: Progress | None = None,
 ) -> Stack:
     """Super-resolve a stack of normalised slices (eq. 5, stage by stage).
@@ -176,12 +235,15 @@ def run_cascade(
         plan: The cascade plan.
         back_projection: What follows each stage.
         last: What follows the last one in its place.
+        out: Array of shape ``(n, H, W)``, or a view, to which the result is added; a
+            new one by default.
+        share: What the result is multiplied by before.
         progress: Called with the slices done and their number.
 
     Returns:
         Slices of shape ``(n, H, W)``, float32, normalised.
     """
-    window = Window.of(t2)
+    window, work = Window.of(t2), Work()
     runners = [
         StageRunner(
             network,
@@ -189,22 +251,41 @@ def run_cascade(
             stage=k,
             back_projection=back_projection,
             window=window,
+            work=work,
         )
         for k, network in enumerate(networks, 1)
     ]
     if last is not None:
         runners[-1].back_projection = last
-    out = np.empty((len(t2), *plan.target_shape), np.float32)
-    for part in batches(len(t2), plan.target_shape):
-        y = keras.ops.convert_to_tensor(t2[part][..., None])
-        guide = None
-        if t1 is not None:
-            guide = keras.ops.convert_to_tensor(t1[part][..., None])
-        x = y
-        empty = not np.any(t2[part] > FOREGROUND)
-        for runner in runners:
-            x = runner(x, y, guide, empty=empty)
-        out[part] = keras.ops.convert_to_numpy(x)[..., 0]
+    if out is None:
+        out = np.zeros((len(t2), *plan.target_shape), np.float32)
+    start = 0
+    while start < len(t2):
+        part = slice(start, min(start + work.slices(plan.target_shape), len(t2)))
+        try:
+            with work.scope():
+                slices = _super_resolved(
+                    runners, t2[part], None if t1 is None else t1[part]
+                )
+        except Exception as error:
+            if is_out_of_memory(error) and work.less():
+                continue
+            raise
+        out[part] += slices if share == 1.0 else share * slices
+        start = part.stop
         if progress is not None:
-            progress(part.stop, len(t2))
+            progress(start, len(t2))
     return out
+
+
+def _super_resolved(
+    runners: Sequence[StageRunner], t2: Stack, t1: Stack | None
+) -> Stack:
+    """Lead some slices through all stages."""
+    y = keras.ops.convert_to_tensor(t2[..., None])
+    guide = None if t1 is None else keras.ops.convert_to_tensor(t1[..., None])
+    x, empty = y, not np.any(t2 > FOREGROUND)
+    for runner in runners:
+        x = runner(x, y, guide, empty=empty)
+    slices: Stack = keras.ops.convert_to_numpy(x)[..., 0]
+    return slices

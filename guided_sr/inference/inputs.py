@@ -10,33 +10,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from guided_sr.errors import DataError, UsageError, warn_user
+from guided_sr.errors import DataError, UsageError
+from guided_sr.inference.guide import prepare_guide
 from guided_sr.physics.cascade_plan import CascadePlan, StageBlur, scale_per_axis
+from guided_sr.presets import rows_only
 from guided_sr.volumes import (
     IntensityScale,
+    Orientation,
+    TargetGrid,
     Volume,
-    bring_to_grid,
     fit_intensity,
-    read_volume,
-    require_overlap,
     slice_axis,
-    target_affine,
     to_slices,
     voxel_sizes,
 )
-from guided_sr.volumes.plausible import (
-    examine,
-    examine_pair,
-    refuse_other_person,
-    refuse_short_axes,
-)
-from guided_sr.volumes.saving import LONGEST_AXIS
+from guided_sr.volumes.plausible import examine_pair, read_examined, refuse_target
 
 Stack = NDArray[np.float32]
 
-AXES = ("in-plane",)
 _SCALE_SLACK = 0.05
-_COARSE = 0.95
 
 
 @dataclass(frozen=True)
@@ -44,11 +36,11 @@ class Source:
     """The volumes behind a pair of stacks.
 
     Attributes:
-        t2: The T2 volume.
-        t1: The T1 volume, or `None`.
-        slice_axis: Axis of the volume across the slices.
-        affine: Affine of the target grid, voxel to mm.
-        shape: Shape of the target grid.
+        t2: The T2 volume as it came.
+        t1: The T1 volume as it came, or `None`.
+        slice_axis: Axis across the slices, along RAS+.
+        affine: Affine of the target grid along RAS+, voxel to mm.
+        shape: Shape of the target grid along RAS+.
         overlap: Share of the T2's field of view that the T1 covers, or `None`.
     """
 
@@ -63,6 +55,8 @@ class Source:
 @dataclass(frozen=True)
 class Inputs:
     """A T2 stack and its guide on the target grid, in their own units.
+
+    Slices of volumes lie along RAS+.
 
     Attributes:
         t2: Observed slices of shape ``(n, h, w)``.
@@ -102,6 +96,12 @@ class Inputs:
         rows, columns = np.delete(sizes, self.source.slice_axis)
         return across, float(rows), float(columns)
 
+    def measured(self) -> dict[str, tuple[float, ...]]:
+        """Factors of rows and columns, for `check_range`."""
+        shape = self.t2.shape[-2:]
+        factors = [n / m for n, m in zip(self.target_shape, shape, strict=True)]
+        return {"factors": tuple(factors)}
+
     def normalised(self) -> tuple[Stack, Stack | None]:
         """T2 and guide with the 0.5 and 99.5 percentiles at 0 and 1."""
         t1 = None
@@ -117,7 +117,6 @@ def prepare(
     guided: bool,
     scale: float | Sequence[float] | None,
     target_shape: tuple[int, int] | None = None,
-    axes: str = "in-plane",
 ) -> Inputs:
     """Check a pair and bring the guide to the target grid.
 
@@ -127,10 +126,9 @@ def prepare(
         t1: Guide of the same kind: an array on the target grid, or a volume on any
             grid, which is brought to the target grid by the affines.
         guided: Whether a guide is due.
-        scale: Factor of the two in-plane axes, or one for each; `None` leaves the
-            T2's own grid as the target.
+        scale: Factor of rows and columns, of a volume those within its slices, or
+            one for each; `None` leaves the T2's own grid as the target.
         target_shape: Exact in-plane size; wins over the scale.
-        axes: Which axes of a volume are enlarged: ``"in-plane"``.
 
     Returns:
         The checked inputs.
@@ -140,10 +138,6 @@ def prepare(
         DataError: If values are not finite or constant, or sizes do not fit.
         GeometryError: If T1 and T2 do not overlap.
     """
-    if axes not in AXES:
-        raise UsageError(
-            f"axes {axes!r} is unknown", mend=f"choose one of {', '.join(AXES)}"
-        )
     if guided and t1 is None:
         raise UsageError(
             "the model is guided, but there is no T1",
@@ -151,14 +145,14 @@ def prepare(
         )
     guide = t1 if guided else None
     factors = (1.0, 1.0) if scale is None else scale_per_axis(scale)
-    if _is_array(t2):
-        if guide is not None and not _is_array(guide):
+    if is_array(t2):
+        if guide is not None and not is_array(guide):
             raise UsageError(
                 "the T2 is an array but the T1 is not",
                 mend="give both as arrays, or both as images or paths",
             )
         return _from_arrays(t2, guide, factors, target_shape)
-    if _is_array(guide):
+    if is_array(guide):
         raise UsageError(
             "the T1 is an array but the T2 is not",
             mend="give both as arrays, or both as images or paths",
@@ -166,32 +160,8 @@ def prepare(
     return _from_volumes(t2, guide, factors, target_shape)
 
 
-def _warn_of_coarse_guide(
-    guide: Volume, low: Volume, affine: NDArray[np.float64], in_plane: list[int]
-) -> None:
-    """Say so where the T1 is no finer in-plane than the T2, or than the result."""
-    inward = np.linalg.inv(guide.affine[:3, :3])
-    steps = affine[:3, in_plane]
-    directions = steps / np.linalg.norm(steps, axis=0)
-    spacing = float((1.0 / np.linalg.norm(inward @ directions, axis=0)).max())
-    observed = float(voxel_sizes(low.affine)[in_plane].min())
-    wanted = float(np.linalg.norm(steps, axis=0).min())
-    if spacing > observed * _COARSE:
-        warn_user(
-            f"the T1 ({spacing:.2g} mm in-plane) is no finer than the T2 itself"
-            f" ({observed:.2g} mm): it can guide little; look at the result beside"
-            " cubic interpolation",
-            path=guide.path,
-        )
-    elif spacing > wanted * 1.5:
-        warn_user(
-            f"the T1 ({spacing:.2g} mm in-plane) is coarser than the result"
-            f" ({wanted:.2g} mm): the guidance is limited",
-            path=guide.path,
-        )
-
-
-def _is_array(x: Any) -> bool:
+def is_array(x: Any) -> bool:
+    """Whether something is an array, and no image, path or volume."""
     known = isinstance(x, str | os.PathLike | Volume) or hasattr(x, "affine")
     return x is not None and not known
 
@@ -257,35 +227,6 @@ def _nearly(shape: tuple[int, ...], target: tuple[int, int]) -> bool:
     )
 
 
-def read_examined(source: Any, *, name: str, **how: Any) -> Volume:
-    """Read an image and look at it, unless it has been read already.
-
-    Args:
-        source: As in `read_volume`.
-        name: What to call it in messages.
-        **how: As in `read_volume`.
-    """
-    volume = read_volume(source, name=name, **how)
-    if not isinstance(source, Volume):
-        examine(volume, name=name)
-    return volume
-
-
-def _refuse_target(
-    low: Volume, shape: tuple[int, int, int], enlarged: list[int]
-) -> None:
-    """Refuse a target grid that cannot be made or stored."""
-    if shape != low.data.shape:
-        refuse_short_axes(low.data.shape, enlarged, name="T2", path=low.path)
-    if max(shape) > LONGEST_AXIS:
-        raise DataError(
-            f"the result would have an axis of {max(shape)} voxels; NIfTI holds"
-            f" {LONGEST_AXIS}",
-            path=low.path,
-            mend="crop the T2, or take a smaller scale",
-        )
-
-
 def _from_volumes(
     t2: Any,
     t1: Any,
@@ -293,39 +234,46 @@ def _from_volumes(
     target_shape: tuple[int, int] | None,
 ) -> Inputs:
     low = read_examined(t2, name="T2")
-    across = slice_axis(low.affine)
-    in_plane = [axis for axis in range(3) if axis != across]
-    observed = tuple(low.data.shape[axis] for axis in in_plane)
+    if rows_only(factors):
+        raise UsageError(
+            "a factor of rows alone is one of planes across the slices; these are"
+            " whole volumes",
+            path=low.path,
+            mend="cut them into stacks of planes and give those as arrays",
+        )
+    orientation = Orientation.of(low.affine)
+    shape = orientation.shape(low.data.shape)
+    across = orientation.axes.index(slice_axis(low.affine))
+    observed = tuple(n for axis, n in enumerate(shape) if axis != across)
     target = _target(observed, factors, target_shape)
-    sizes = list(low.data.shape)
-    for axis, n in zip(in_plane, target, strict=True):
-        sizes[axis] = n
-    shape = (sizes[0], sizes[1], sizes[2])
-    _refuse_target(low, shape, in_plane)
-    affine = target_affine(low.affine, low.data.shape, shape)
-    guide = guide_scale = volume = overlap = None
+    sizes = np.insert(target, across, shape[across])
+    grid = TargetGrid(
+        orientation.affine(low.affine, low.data.shape),
+        shape,
+        (int(sizes[0]), int(sizes[1]), int(sizes[2])),
+        tuple(np.insert(factors, across, 1.0)),
+        across,
+        "",
+    )
+    refuse_target(grid, path=low.path)
+    guide = None
     if t1 is not None:
-        volume = read_examined(t1, name="T1")
-        if volume.sha256 is not None and volume.sha256 == low.sha256:
-            raise UsageError(
-                "the T1 and the T2 are the same file",
-                path=volume.path,
-                mend="give the T1 as guide",
-            )
-        refuse_other_person(low.path, volume.path)
-        overlap = require_overlap(volume, low)
-        if target != observed:
-            _warn_of_coarse_guide(volume, low, affine, in_plane)
-        guide = to_slices(bring_to_grid(volume, affine, shape), across)
-        guide_scale = fit_intensity(guide, name="T1", path=volume.path)
+        guide = prepare_guide(t1, low, grid, grid.target_affine, grid.target_shape)
     inputs = Inputs(
-        to_slices(low.data, across),
-        guide,
+        to_slices(orientation.apply(low.data), across),
+        None if guide is None else to_slices(guide.data, across),
         target,
         fit_intensity(low.data, name="T2", path=low.path),
-        guide_scale,
+        None if guide is None else guide.scale,
         False,
-        Source(low, volume, across, affine, shape, overlap),
+        Source(
+            low,
+            None if guide is None else guide.volume,
+            across,
+            grid.target_affine,
+            grid.target_shape,
+            None if guide is None else guide.overlap,
+        ),
     )
     if not isinstance(t1, Volume):
         examine_inputs(inputs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +15,16 @@ from numpy.typing import NDArray
 
 from guided_sr._version import __version__
 from guided_sr.errors import UsageError
-from guided_sr.inference.inputs import Inputs
+from guided_sr.inference.volume_inputs import Estimate, VolumeInputs
+from guided_sr.inference.volume_plan import VolumePlan
 from guided_sr.physics.back_projection import BackProjection
-from guided_sr.physics.cascade_plan import CascadePlan
 from guided_sr.volumes import (
     Volume,
-    from_slices,
     make_image,
     refuse_same_file,
     write_volume,
 )
+from guided_sr.volumes.locate import suffix_of
 
 INTENDED_USE = (
     "Research use only, not a medical device: voxels are estimated, not measured;"
@@ -39,18 +39,28 @@ class Result:
     Attributes:
         data: Voxels of shape ``(i, j, k)``, float32, in the units of the T2.
         affine: Voxel to mm, float64; its field of view is exactly the T2's.
-        plan: The cascade plan that was followed.
+        plan: The plan that was followed: grids, cascades, slice profile.
         warnings: What was noticed on the way, one sentence each.
         provenance: Inputs, weights, versions and numbers, as plain data.
         source: The T2 volume it was made from.
+        qc: Figures of its quality. ``consistency_before`` and ``consistency_after``
+            the last back-projection: root mean square of what the result leaves
+            unexplained of the T2, as a share of the T2's intensity range. A small
+            one is necessary and far from sufficient: invented detail is invisible
+            to it. ``largest_residual`` in the units of the T2; ``guide_overlap``,
+            the share of the T2's field of view that the T1 covers.
+        maps: Images that go with it. ``"consistency"``: what is left unexplained of
+            the T2, signed, on the T2's own grid.
     """
 
     data: NDArray[np.float32]
     affine: NDArray[np.float64]
-    plan: CascadePlan
+    plan: VolumePlan
     warnings: tuple[str, ...]
     provenance: Mapping[str, Any]
     source: Volume
+    qc: Mapping[str, Any] = field(default_factory=dict)
+    maps: Mapping[str, Volume] = field(default_factory=dict)
 
     @property
     def image(self) -> Nifti1Image:
@@ -61,26 +71,56 @@ class Result:
         """Content of the JSON file beside a saved image."""
         return {
             "IntendedUse": INTENDED_USE,
-            "GuidedSR": {**self.provenance, "warnings": list(self.warnings)},
+            "GuidedSR": {
+                **self.provenance,
+                "qc": dict(self.qc),
+                "warnings": list(self.warnings),
+            },
         }
 
-    def save(self, path: str | os.PathLike[str], *, force: bool = False) -> Path:
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        force: bool = False,
+        maps: Sequence[str] = (),
+    ) -> Path:
         """Write the image and its JSON sidecar, completely or not at all.
 
         Args:
             path: A ``.nii.gz`` or ``.nii`` file.
             force: Whether existing files are replaced.
+            maps: Names of the maps to write as well, beside the image:
+                ``sr.nii.gz`` and ``sr_consistency.nii.gz``.
 
         Returns:
             The path.
 
         Raises:
-            UsageError: If the path is one of the inputs.
+            UsageError: If the path is one of the inputs, or there is no such map.
             CannotCreateError: If a file exists (without `force`) or cannot be made.
             IOFailure: If writing fails.
         """
         inputs = self.provenance.get("inputs", {}).values()
         refuse_same_file(path, *(entry.get("path") for entry in inputs))
+        unknown = [name for name in maps if name not in self.maps]
+        if unknown:
+            raise UsageError(
+                f"there is no map {', '.join(unknown)}",
+                path=path,
+                mend=f"there is {', '.join(self.maps) or 'none'}",
+            )
+        suffix = suffix_of(Path(path))
+        for name in maps:
+            stem = Path(path).name[: -len(suffix)] if suffix else Path(path).name
+            one = self.maps[name]
+            write_volume(
+                Path(path).with_name(f"{stem}_{name}{suffix}"),
+                one.data,
+                one.affine,
+                source=self.source,
+                force=force,
+            )
         return write_volume(
             path,
             self.data,
@@ -92,39 +132,44 @@ class Result:
 
 
 def volume_result(
-    inputs: Inputs,
-    stack: NDArray[np.float32],
+    inputs: VolumeInputs,
+    estimate: Estimate,
     *,
-    plan: CascadePlan,
+    models: Mapping[str, Mapping[str, Any]],
     back_projection: BackProjection,
-    model: Mapping[str, Any],
     framework: Mapping[str, str],
     warnings: Sequence[str],
     seconds: float,
 ) -> Result:
-    """Put a stack back into a volume, with the provenance of all that made it.
+    """Put an estimate back into the orientation of the T2, with all that made it.
 
     Args:
-        inputs: The inputs, which came as volumes.
-        stack: Slices of shape ``(n, H, W)`` in the units of the T2.
-        plan: The plan that was followed.
-        back_projection: What followed each stage.
-        model: Name, weights and precision of the model, as plain data.
+        inputs: The inputs.
+        estimate: What came out, along RAS+.
+        models: Name, weights and precision of each model, as plain data.
+        back_projection: What followed each stage, and the last one.
         framework: Keras's version and its backend.
         warnings: What was noticed.
-        seconds: Time that the cascade took.
+        seconds: Time that the cascades took.
     """
-    source = inputs.source
-    if source is None:
-        raise UsageError("arrays have no volume to go back to")
+    plan, guide = inputs.plan, inputs.guide
+    t1 = None if guide is None else guide.volume
     files = {
         name: {
             "path": None if volume.path is None else str(volume.path),
             "sha256": volume.sha256,
             "filled": volume.filled,
         }
-        for name, volume in (("t2", source.t2), ("t1", source.t1))
+        for name, volume in (("t2", inputs.t2), ("t1", t1))
         if volume is not None
+    }
+    before, after = estimate.misfit
+    residual = plan.orientation.undo(estimate.residual)
+    qc = {
+        "consistency_before": before,
+        "consistency_after": after,
+        "largest_residual": float(np.abs(residual).max()),
+        "guide_overlap": None if guide is None else guide.overlap,
     }
     provenance = {
         "version": __version__,
@@ -134,21 +179,24 @@ def volume_result(
             **framework,
         },
         "inputs": files,
-        "model": dict(model),
-        "plan": {**plan.summary(), "slice_axis": source.slice_axis},
+        **models,
+        "plan": plan.summary(),
         "back_projection": asdict(back_projection),
         "intensity": {
-            "t2": inputs.t2_scale.to_dict(),
-            "t1": None if inputs.t1_scale is None else inputs.t1_scale.to_dict(),
+            "t2": inputs.scale.to_dict(),
+            "t1": None if guide is None else guide.scale.to_dict(),
         },
-        "guide_overlap": source.overlap,
+        "guide_overlap": qc["guide_overlap"],
+        "registration": None if guide is None else guide.registration.to_dict(),
         "seconds": round(seconds, 2),
     }
     return Result(
-        from_slices(stack, source.slice_axis),
-        source.affine,
+        plan.orientation.undo(estimate.data),
+        plan.grid.target_affine,
         plan,
         tuple(warnings),
         provenance,
-        source.t2,
+        inputs.t2,
+        qc,
+        {"consistency": Volume(residual, inputs.t2.affine)},
     )

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from guided_sr.physics.back_projection import BackProjection, exact_inverse
-from guided_sr.physics.operators import SeparableOperator
+from guided_sr.physics.operators import SeparableOperator, transposed
 
 
 def separable(x: Any, operator: SeparableOperator, *, adjoint: bool = False) -> Any:
@@ -29,17 +29,21 @@ def separable(x: Any, operator: SeparableOperator, *, adjoint: bool = False) -> 
     Returns:
         float32 tensor of shape ``(batch, h, w, 1)``.
     """
-    a_h, a_w = operator.matrices
-    return _product(x, a_h.T, a_w.T) if adjoint else _product(x, a_h, a_w)
+    matrices = operator.applied
+    return _product(x, *(transposed(matrices) if adjoint else matrices))
 
 
-def _product(x: Any, a_h: NDArray, a_w: NDArray) -> Any:
+def _product(x: Any, a_h: NDArray | None, a_w: NDArray | None) -> Any:
     # A leading axis of one makes both products batched ones; without it TensorFlow
     # transposes the whole batch.
-    left = keras.ops.convert_to_tensor(np.ascontiguousarray(a_h, np.float32)[None])
-    right = keras.ops.convert_to_tensor(np.ascontiguousarray(a_w.T, np.float32)[None])
     image = keras.ops.cast(x, "float32")[..., 0]
-    return keras.ops.matmul(keras.ops.matmul(left, image), right)[..., None]
+    if a_h is not None:
+        left = np.ascontiguousarray(a_h, np.float32)[None]
+        image = keras.ops.matmul(keras.ops.convert_to_tensor(left), image)
+    if a_w is not None:
+        right = np.ascontiguousarray(a_w.T, np.float32)[None]
+        image = keras.ops.matmul(image, keras.ops.convert_to_tensor(right))
+    return image[..., None]
 
 
 def back_project_tensor(
@@ -66,8 +70,7 @@ def back_project_tensor(
             x = x + operator.gain * separable(residual, operator, adjoint=True)
         return x
     inverse = exact_inverse(operator, how.epsilon)
-    v_h, v_w = inverse.vectors_h, inverse.vectors_w
-    inner = _product(y - separable(x, operator), v_h.T, v_w.T)
+    inner = _product(y - separable(x, operator), *transposed(inverse.vectors))
     denominator = np.asarray(inverse.denominator, np.float32)[None, :, :, None]
     inner = inner / keras.ops.convert_to_tensor(denominator)
-    return x + separable(_product(inner, v_h, v_w), operator, adjoint=True)
+    return x + separable(_product(inner, *inverse.vectors), operator, adjoint=True)

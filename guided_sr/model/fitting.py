@@ -8,11 +8,14 @@ from typing import Any
 
 import keras
 
-from guided_sr.errors import UsageError
+from guided_sr.errors import UsageError, warn_user
+from guided_sr.physics.back_projection import BackProjection
+from guided_sr.presets import served_factors, served_text
 from guided_sr.training.augmentation import SUPERVISED
 from guided_sr.training.callbacks import ResidualCallback
 from guided_sr.training.options import TrainingOptions
 from guided_sr.training.schedule import PlateauSchedule
+from guided_sr.training.validation import decisions
 
 SUPERVISED_DEFAULTS: dict[str, Any] = {"patch_size": 64, "augmentation": SUPERVISED}
 INTERNAL: dict[str, Any] = {
@@ -21,6 +24,14 @@ INTERNAL: dict[str, Any] = {
     "batch_size": 16,
 }
 REFINEMENT: dict[str, Any] = {**INTERNAL, "max_steps": 400, "schedule": "cosine"}
+FINE_TUNING: dict[str, Any] = {
+    "max_steps": 300,
+    "steps_per_epoch": 50,
+    "batch_size": 16,
+    "schedule": "cosine",
+    "learning_rate": 3e-4,
+}
+EXTERNAL_STAGES = 3
 
 
 def training_options(
@@ -45,15 +56,28 @@ class Start:
     Attributes:
         networks: One a stage.
         scale: Factor of rows and columns.
+        back_projection: What followed each of them.
+        scale_range: Least and largest factor they serve, or `None`.
     """
 
     networks: Sequence[keras.Model]
     scale: tuple[float, float]
+    back_projection: BackProjection
+    scale_range: tuple[float, float] | None = None
 
     def check(
-        self, build: Callable[[], keras.Model], scale: Any, stages: int | None
-    ) -> None:
+        self,
+        build: Callable[[], keras.Model],
+        scale: Any,
+        stages: int | None,
+        back_projection: BackProjection,
+    ) -> tuple[float, float]:
         """Refuse networks that cannot be the start of this training.
+
+        Another back-projection is warned of: it may be meant.
+
+        Returns:
+            The factors to learn.
 
         Raises:
             UsageError: If the network, the scale or the number of stages differs.
@@ -71,12 +95,26 @@ class Start:
                 f" not {stages}",
                 mend="leave stages out",
             )
-        if scale is not None and tuple(scale) != tuple(self.scale):
+        factors = served_factors(scale, self.scale, self.scale_range)
+        if factors is None:
+            known = served_text(self.scale, self.scale_range)
             raise UsageError(
-                f"the model to start from was trained for scale {self.scale}, not"
-                f" {scale}",
+                f"the model to start from was trained for scale {known}, not {scale}",
                 mend="leave scale out",
             )
+        if back_projection != self.back_projection:
+            warn_user(
+                f"the model to start from has {_named(self.back_projection)}, this one"
+                f" {_named(back_projection)}",
+                mend="make this one by from_preset, or with the same back_projection",
+            )
+        return factors
+
+
+def _named(back_projection: BackProjection) -> str:
+    if back_projection.method is None:
+        return "no back-projection"
+    return f"back-projection {back_projection.method!r}"
 
 
 class InternalProgress(keras.callbacks.Callback):
@@ -107,9 +145,17 @@ class InternalProgress(keras.callbacks.Callback):
 
 
 def bounds(stages: int, options: TrainingOptions) -> str:
-    """What an internal learning may spend, in words."""
+    """What a training may spend, in words."""
     count = "1 stage" if stages == 1 else f"{stages} stages"
     return f"{count} of at most {options.max_steps} steps"
+
+
+def fine_tuning_report(histories: Sequence[keras.callbacks.History]) -> list[str]:
+    """What was decided for each stage, a line each; none if nothing was held out."""
+    return [
+        f"stage {stage} of {len(histories)}: {decision.sentence()}"
+        for stage, decision in enumerate(decisions(histories), 1)
+    ]
 
 
 def residual_plateau() -> PlateauSchedule:

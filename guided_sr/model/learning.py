@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
-import numpy as np
 
 from guided_sr.errors import UnknownScaleError, UsageError
 from guided_sr.model import fitting, preset
 from guided_sr.networks.registry import build_backbone, takes_guide
 from guided_sr.physics.back_projection import BackProjection, Method
 from guided_sr.physics.cascade_plan import StageBlur, scale_per_axis
-from guided_sr.presets import list_presets
+from guided_sr.presets import list_presets, served_factors, served_text
 from guided_sr.runtime import resolve_precision
+from guided_sr.training.holdout import SHARE
 from guided_sr.training.options import TrainingOptions
 from guided_sr.training.stages import CascadeTrainer
 from guided_sr.training.subjects import Subject, subjects_of, supervised_subjects_of
+from guided_sr.training.validation import decisions, fine_tuning_data
 
 Histories = list[keras.callbacks.History]
 
@@ -44,7 +45,9 @@ class LearningModel:
         self.dtype = resolve_precision(precision)
         self.networks: list[keras.Model] = []
         self.scale: tuple[float, float] | None = None
+        self.scale_range: tuple[float, float] | None = None
         self.metadata: dict[str, Any] = {}
+        self.learnt: dict[str, Any] = {}
         self.name: str | None = None
         self.weights: dict[str, str] = {}
         self.build()
@@ -63,10 +66,12 @@ class LearningModel:
     def fit_external(
         self,
         pairs: Sequence[Any],
-        scale: float | Sequence[float],
-        stages: int = 3,
+        scale: float | Sequence[float] | None = None,
+        stages: int | None = None,
         *,
+        scale_range: tuple[float, float] | None = None,
         init: str | os.PathLike[str] | LearningModel | None = None,
+        validation: Sequence[Any] | float | None = None,
         weights: Sequence[float] | None = None,
         callbacks: Sequence[keras.callbacks.Callback] = (),
         checkpoint_dir: str | os.PathLike[str] | None = None,
@@ -78,13 +83,29 @@ class LearningModel:
         The observed T2 is the target; its own degradation, made on the device, is
         the input. No high-resolution T2 is needed anywhere.
 
+        With ``init`` this is fine-tuning. Some slices are held out and no step learns
+        from them; before the first step and at each epoch's end they are degraded,
+        restored, back-projected and compared with themselves, and each stage keeps
+        the best weights seen, the old ones included: on the held-out slices no stage
+        gets worse. Slices beyond what its few steps can use are left out.
+
         Args:
             pairs: ``(t2, t1)`` pairs: arrays ``(h, w)`` or ``(n, h, w)`` with the T1
                 on the target grid, or nibabel images or paths on any grids. For a
                 model without guide, T2 images alone.
-            scale: Factor to learn, of both in-plane axes or one for each.
-            stages: Number r of stages (3 in the paper).
-            init: Preset, folder or trained model whose weights are the start.
+            scale: Factor to learn, of both in-plane axes or one for each; that of
+                ``init`` by default.
+            stages: Number r of stages; that of ``init``, or 3 as in the paper, by
+                default.
+            scale_range: Least and largest factor that the model shall serve on the
+                enlarged axes. Each ``(t2, t1)`` pair of arrays then has the factor
+                that its sizes tell, within the range; all others have ``scale``.
+            init: Preset, folder or trained model (this one, too) whose weights are
+                the start.
+            validation: With ``init``: pairs that decide which weights are kept, or
+                the share of the subjects (of one subject, of its slices) to hold out
+                for that, 0.2 by default. 0 holds nothing out and keeps the last
+                weights.
             weights: How often a slice of each pair is drawn, against the others';
                 equal by default.
             callbacks: Keras callbacks, `DegradationCallback` and `IBPCallback`
@@ -95,28 +116,61 @@ class LearningModel:
             **training: Fields of `TrainingOptions`: ``loss``, ``max_steps``,
                 ``schedule``, ``learning_rate``, ``batch_size``, ``patch_size``,
                 ``steps_per_epoch``, ``augmentation``, ``guide_jitter_mm``,
-                ``warm_start``, ``seed``.
+                ``warm_start``, ``seed``. With ``init``, 300 steps a stage on a cosine
+                from a learning rate of 3e-4 by default.
 
         Returns:
             One Keras `History` a stage; that of a stage taken from a checkpoint
-            comes from its log.
+            comes from its log. Where slices were held out, it has the figures
+            ``held_out_psnr_before`` and ``held_out_psnr`` in dB.
 
         Raises:
-            UsageError: If an option is unknown or out of range.
-            DataError: If data are unusable, slices too small or the loss diverges.
+            UsageError: If an option is unknown or out of range, or ``init`` is of
+                another network.
+            UnknownScaleError: If the factor of a pair is out of `scale_range`.
+            DataError: If data are unusable, slices too few or too small, or the loss
+                diverges.
         """
-        return self._fit_pairs(
-            subjects_of,
-            pairs,
-            fitting.training_options(training, {}),
-            scale=scale,
-            stages=stages,
-            init=init,
-            weights=weights,
+        defaults = {} if init is None else fitting.FINE_TUNING
+        options = fitting.training_options(training, defaults)
+        start, factors, stages = self._wanted(
+            init, scale, stages, default=fitting.EXTERNAL_STAGES
+        )
+        learning = self._learning(factors, stages)
+        if scale_range is not None:
+            learning["scale_range"] = scale_range
+        subjects = subjects_of(pairs, **learning, weights=weights)
+        held_out: list[Subject] = []
+        if start is not None:
+            share, given = SHARE, None
+            if isinstance(validation, int | float):
+                share = validation
+            elif validation is not None:
+                given = subjects_of(validation, **learning)
+            subjects, held_out = fine_tuning_data(
+                subjects, given, share=share, options=options
+            )
+        elif validation is not None:
+            raise UsageError(
+                "validation decides between old and new weights; there are no old ones",
+                mend="give init=, or watch pairs with IBPCallback",
+            )
+        histories = self._fit(
+            subjects,
+            options,
+            start,
+            held_out=held_out,
+            scale_range=scale_range,
             callbacks=callbacks,
             checkpoint_dir=checkpoint_dir,
             verbose=verbose,
         )
+        if scale_range is not None:
+            self.scale, self.scale_range = factors, scale_range
+        if verbose:
+            for line in fitting.fine_tuning_report(histories):
+                print(line)
+        return histories
 
     def fit_supervised(
         self,
@@ -157,14 +211,13 @@ class LearningModel:
             UsageError: If an option is unknown or out of range.
             DataError: If data are unusable, slices too small or the loss diverges.
         """
-        return self._fit_pairs(
-            supervised_subjects_of,
-            pairs,
-            fitting.training_options(training, fitting.SUPERVISED_DEFAULTS),
-            scale=scale,
-            stages=stages,
-            init=init,
-            weights=weights,
+        options = fitting.training_options(training, fitting.SUPERVISED_DEFAULTS)
+        start, factors, stages = self._wanted(init, scale, stages, default=stages)
+        learning = self._learning(factors, stages)
+        return self._fit(
+            supervised_subjects_of(pairs, **learning, weights=weights),
+            options,
+            start,
             callbacks=callbacks,
             checkpoint_dir=checkpoint_dir,
             verbose=verbose,
@@ -221,13 +274,9 @@ class LearningModel:
         """
         defaults = fitting.INTERNAL if init is None else fitting.REFINEMENT
         options = fitting.training_options(training, defaults)
-        factors = None if scale is None else scale_per_axis(scale)
-        start = self._start(init, factors, stages)
-        if start is not None:
-            factors, stages = start.scale, len(start.networks)
-        if factors is None:
-            raise UsageError("there is no scale to learn", mend="give scale=, or init=")
-        stages = 3 if stages is None else stages
+        start, factors, stages = self._wanted(
+            init, scale, stages, default=fitting.EXTERNAL_STAGES
+        )
         subjects = subjects_of([(t2, t1)], **self._learning(factors, stages))
         if verbose:
             bound = "" if max_seconds is None else f", {max_seconds:g} s in all"
@@ -247,23 +296,21 @@ class LearningModel:
             verbose=verbose,
         )
 
-    def _fit_pairs(
+    def _wanted(
         self,
-        prepared: Callable[..., list[Subject]],
-        pairs: Sequence[Any],
-        options: TrainingOptions,
-        *,
-        scale: float | Sequence[float],
-        stages: int,
         init: str | os.PathLike[str] | LearningModel | None,
-        weights: Sequence[float] | None,
-        **how: Any,
-    ) -> Histories:
-        factors = scale_per_axis(scale)
-        start = self._start(init, factors, stages)
-        learning = self._learning(factors, stages)
-        subjects = prepared(pairs, **learning, weights=weights)
-        return self._fit(subjects, options, start, **how)
+        scale: float | Sequence[float] | None,
+        stages: int | None,
+        *,
+        default: int,
+    ) -> tuple[fitting.Start | None, tuple[float, float], int]:
+        """What to start from, the scale and the number of stages."""
+        start, factors = self._start(init, scale, stages)
+        if start is not None and factors is not None:
+            return start, factors, len(start.networks)
+        if factors is None:
+            raise UsageError("there is no scale to learn", mend="give scale=, or init=")
+        return None, factors, default if stages is None else stages
 
     def _learning(self, scale: tuple[float, float], stages: int) -> dict[str, Any]:
         return {
@@ -276,24 +323,30 @@ class LearningModel:
     def _start(
         self,
         init: str | os.PathLike[str] | LearningModel | None,
-        scale: tuple[float, float] | None,
+        scale: float | Sequence[float] | None,
         stages: int | None,
-    ) -> fitting.Start | None:
+    ) -> tuple[fitting.Start | None, tuple[float, float] | None]:
         if init is None:
-            return None
+            return None, None if scale is None else scale_per_axis(scale)
         model = init
         if not isinstance(model, LearningModel):
             precision = self.dtype.removeprefix("mixed_")
             model = preset.load(type(self), model, precision=precision)
-        start = fitting.Start(list(model.networks), model.known_scale())
-        start.check(self.build, scale, stages)
-        return start
+        start = fitting.Start(
+            list(model.networks),
+            model.known_scale(),
+            model.back_projection,
+            model.scale_range,
+        )
+        return start, start.check(self.build, scale, stages, self.back_projection)
 
     def _fit(
         self,
         subjects: list[Subject],
         options: TrainingOptions,
         start: fitting.Start | None,
+        *,
+        shared: bool = False,
         **how: Any,
     ) -> Histories:
         trainer = CascadeTrainer(
@@ -304,18 +357,24 @@ class LearningModel:
             initial=None if start is None else start.networks,
             **how,
         )
-        self.networks, histories = trainer.run()
-        self.scale = subjects[0].plan.scale
+        learn = trainer.run_shared if shared else trainer.run
+        self.networks, histories = learn()
+        self.scale, self.scale_range = subjects[0].plan.scale, None
         self.name, self.weights, self.metadata = None, {}, {}
+        held_out = [decision.record() for decision in decisions(histories)]
+        self.learnt = {"held_out": held_out} if held_out else {}
         return histories
 
     def known_scale(
         self, scale: float | Sequence[float] | None = None
     ) -> tuple[float, float]:
-        """The scale the model was trained for, if it is the one asked for.
+        """The factors of rows and columns, if the model serves what is asked for.
+
+        Args:
+            scale: A number or a pair; `None` for what the model was trained for.
 
         Raises:
-            UnknownScaleError: If it is another one.
+            UnknownScaleError: If the model does not serve it.
             UsageError: If the model was not trained at all.
         """
         if self.scale is None:
@@ -323,12 +382,12 @@ class LearningModel:
                 "the model has no weights yet",
                 mend="call fit_external, or GuidedSRModel.from_preset",
             )
-        asked = self.scale if scale is None else scale_per_axis(scale)
-        if not np.allclose(asked, self.scale, rtol=1e-3):
-            known = " x ".join(f"{factor:g}" for factor in dict.fromkeys(self.scale))
+        factors = served_factors(scale, self.scale, self.scale_range)
+        if factors is None:
+            known = served_text(self.scale, self.scale_range)
             raise UnknownScaleError(
                 f"the model was not trained for scale {scale}; it knows {known}",
                 mend=f"presets are {', '.join(list_presets())}; or train with"
                 " fit_external",
             )
-        return self.scale
+        return factors

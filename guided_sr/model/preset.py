@@ -16,11 +16,12 @@ from guided_sr.networks.preset_files import (
     write_description,
     write_networks,
 )
-from guided_sr.networks.weights import load_weights
+from guided_sr.networks.weights import half_precision, load_weights
 from guided_sr.physics.back_projection import BackProjection
 from guided_sr.presets import PresetConfig, locate_preset, read_config, read_metadata
 from guided_sr.presets.schema import BackboneConfig, BackProjectionConfig
 from guided_sr.presets.store import weights_files
+from guided_sr.presets.usage_range import usage_range
 
 if TYPE_CHECKING:
     from guided_sr.model.learning import LearningModel
@@ -61,10 +62,11 @@ def load(
         stage = model.build()
         load_weights(stage, path)
         model.networks.append(stage)
-    model.scale = config.scale
+    model.scale, model.scale_range = config.scale, config.scale_range
     model.name = folder.name
     model.weights = dict(config.weights)
     model.metadata = read_metadata(folder)
+    usage_range(model.metadata, path=folder / "metadata.json")
     return model
 
 
@@ -74,11 +76,13 @@ def save(
     *,
     scale: tuple[float, float],
     metadata: dict[str, Any] | None,
+    half: bool,
     force: bool,
 ) -> Path:
     """What `GuidedSRModel.save_preset` does."""
+    usage_range(metadata or {})
     folder = new_preset_folder(directory, force=force)
-    digests = write_networks(model.networks, folder)
+    digests = write_networks(model.networks, folder, half=half)
     named = isinstance(model.backbone, str)
     config = PresetConfig(
         guided_sr_version=__version__,
@@ -87,29 +91,35 @@ def save(
         ),
         guided=model.guided,
         scale=scale,
+        scale_range=model.scale_range,
         stages=model.stages,
         stage_blur=model.stage_blur,
         back_projection=BackProjectionConfig(**vars(model.back_projection)),
         weights=digests,
     )
     details = {
+        **model.learnt,
         **(metadata or {}),
         "keras_version": keras.__version__,
         "parameters": int(model.networks[0].count_params()),
-        "probe": _exact(model).probe(),
+        "weights_dtype": "float16" if half else "float32",
+        "probe": _as_loaded(model, half=half).probe(),
     }
     write_description(folder, config, details)
     model.name, model.weights, model.metadata = folder.name, digests, details
     return folder
 
 
-def _exact(model: GuidedSRModel) -> GuidedSRModel:
-    """The same model with float32 convolutions."""
-    if model.dtype == "float32" or not isinstance(model.backbone, str):
+def _as_loaded(model: GuidedSRModel, *, half: bool) -> GuidedSRModel:
+    """The same model with float32 convolutions and the weights that a file holds."""
+    named = isinstance(model.backbone, str)
+    if not half and (model.dtype == "float32" or not named):
         return model
     twin = copy.copy(model)
-    twin.dtype, twin.networks = "float32", []
+    twin.dtype, twin.networks = "float32" if named else model.dtype, []
     for network in model.networks:
         twin.networks.append(twin.build())
-        twin.networks[-1].set_weights(network.get_weights())
+        twin.networks[-1].set_weights(
+            half_precision(network) if half else network.get_weights()
+        )
     return twin

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -12,17 +11,27 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from guided_sr.errors import noted_warnings
+from guided_sr.errors import PathLike, UsageError, noted_warnings
 from guided_sr.inference.cascade import Progress, run_cascade
-from guided_sr.inference.inputs import prepare
+from guided_sr.inference.inputs import is_array, prepare
 from guided_sr.inference.probe import probe
-from guided_sr.inference.result import Result, volume_result
+from guided_sr.inference.result import Result
+from guided_sr.inference.usage import check_usage
+from guided_sr.inference.volume_inputs import VolumeInputs
+from guided_sr.inference.volume_plan import (
+    VolumePlan,
+    target_for,
+    with_in_plane_shape,
+)
 from guided_sr.model import preset
 from guided_sr.model.learning import LearningModel
+from guided_sr.model.prediction import predict_volume, served_by
 from guided_sr.networks.registry import backbone_names
 from guided_sr.physics.back_projection import BackProjection, Method
+from guided_sr.physics.slice_profile import SliceProfile
 from guided_sr.presets import list_presets
-from guided_sr.runtime import framework_versions
+from guided_sr.presets.usage_range import check_range, usage_range
+from guided_sr.volumes.plausible import read_examined, refuse_target
 
 
 class GuidedSRModel(LearningModel):
@@ -67,21 +76,45 @@ class GuidedSRModel(LearningModel):
         scale: float | Sequence[float] | None = None,
         *,
         target_shape: tuple[int, int] | None = None,
+        target_voxel: float | None = None,
+        axes: str = "auto",
+        slice_model: GuidedSRModel | None = None,
+        slice_profile: SliceProfile | None = None,
+        register: str = "auto",
+        t2_to_t1: PathLike | None = None,
         back_projection: Method | BackProjection | str = "trained",
-        axes: str = "in-plane",
+        strict: bool | None = False,
         progress: Progress | None = None,
     ) -> NDArray[np.float32] | Result:
         """Super-resolve a slice, a stack or a volume (eq. 5, stage by stage).
+
+        A model that enlarges rows alone is a slice model: of a volume it enlarges
+        the slice axis. The volume is cut into both stacks of planes across its
+        slices, and the mean of the two results is taken.
 
         Args:
             t2: Observed T2: array ``(h, w)`` or ``(n, h, w)``, nibabel image or path.
             t1: The same person's T1 of the same kind: an array on the target grid,
                 or an image on any grid, brought there by the affines.
-            scale: Factor; must be the one the model was trained for, which is the
-                default.
+            scale: Factor, one that the model serves; of a volume also one for each
+                axis of the file. By default the one that the model was trained for;
+                of a model that serves a range, what brings slices over 1.2 mm to
+                1 mm, or to the T2's finest voxel where that is larger.
             target_shape: Exact in-plane size of the result; wins over ``scale``.
+            target_voxel: Voxel size in mm to bring coarser axes of a volume to.
+            axes: Axes of a volume to enlarge: ``"in-plane"``, ``"slice"``, or
+                ``"auto"`` for those that the models are for.
+            slice_model: A second model, for the slice axis of a volume whose slices
+                this one enlarges.
+            slice_profile: Shape and gap of the slices of a volume; Gaussian without
+                a gap by default.
+            register: How the T1 of a volume is placed on the T2: ``"auto"`` measures
+                how far the headers are off and moves the T1 where that helps,
+                ``"rigid"`` always, ``"none"`` never.
+            t2_to_t1: File of a transform from the T2 to the T1, made elsewhere.
             back_projection: Another one than the model was trained with.
-            axes: Axes of a volume to enlarge: ``"in-plane"``.
+            strict: Whether images outside the range of the model's card (voxel sizes,
+                factor) are refused in place of a warning; `None` does not look.
             progress: Called with the slices done and their number.
 
         Returns:
@@ -91,51 +124,97 @@ class GuidedSRModel(LearningModel):
         Raises:
             UnknownScaleError: If the model was not trained for the scale.
             UsageError: If the T1 is missing or an option is unknown.
-            DataError: If an image is unusable; nothing is guessed.
-            GeometryError: If T1 and T2 do not overlap.
+            DataError: If an image is unusable; nothing is guessed. With ``strict``,
+                if one is outside the range.
+            GeometryError: If T1 and T2 do not overlap or cannot be registered.
         """
-        factors = self.known_scale(scale)
-        how = self.back_projection
+        how = None
         if back_projection != "trained":
             how = BackProjection.of(back_projection)
-        with noted_warnings() as noticed:
-            inputs = prepare(
+        if not is_array(t2) and not is_array(t1):
+            return self._predict_volume(
                 t2,
                 t1,
-                guided=self.guided,
-                scale=factors,
+                {"scale": scale, "target_voxel": target_voxel, "axes": axes},
                 target_shape=target_shape,
-                axes=axes,
+                slice_model=slice_model,
+                slice_profile=slice_profile,
+                strict=strict,
+                placing={"register": register, "t2_to_t1": t2_to_t1},
+                back_projection=how,
+                progress=progress,
             )
-        plan = inputs.plan(stages=self.stages, stage_blur=self.stage_blur)
-        begun = time.perf_counter()
+        if register == "rigid" or t2_to_t1 is not None:
+            raise UsageError(
+                "arrays have no place in millimetres, so that none can be registered",
+                path=t2_to_t1,
+                mend="give images or paths, or leave the T1 as it is",
+            )
+        if axes == "slice" or (target_voxel, slice_model, slice_profile) != (None,) * 3:
+            raise UsageError(
+                "arrays have no voxel sizes and no slice axis",
+                mend="give images or paths; or stacks of planes to a slice model",
+            )
+        factors = self.known_scale(scale)
+        inputs = prepare(
+            t2, t1, guided=self.guided, scale=factors, target_shape=target_shape
+        )
+        if strict is not None:
+            known = usage_range(self.metadata)
+            check_range(known, inputs.measured(), paths={}, strict=strict)
         stack = run_cascade(
             self.networks,
             *inputs.normalised(),
-            plan=plan,
-            back_projection=how,
+            plan=inputs.plan(stages=self.stages, stage_blur=self.stage_blur),
+            back_projection=how or self.back_projection,
             progress=progress,
         )
-        seconds = time.perf_counter() - begun
         stack = inputs.t2_scale.inverse(stack)
         if inputs.t2.min() >= 0.0:
             stack = np.maximum(stack, 0.0, out=stack)
-        if inputs.source is None:
-            return stack[0] if inputs.single else stack
-        return volume_result(
-            inputs,
-            stack,
-            plan=plan,
-            back_projection=how,
-            model={
-                "name": self.name,
-                "weights_sha256": self.weights,
-                "precision": self.dtype,
-            },
-            framework=framework_versions(),
-            warnings=noticed,
-            seconds=seconds,
-        )
+        return stack[0] if inputs.single else stack
+
+    def _predict_volume(
+        self,
+        t2: Any,
+        t1: Any,
+        wanted: dict[str, Any],
+        *,
+        target_shape: tuple[int, int] | None,
+        slice_model: GuidedSRModel | None,
+        slice_profile: SliceProfile | None,
+        strict: bool | None,
+        placing: dict[str, Any],
+        **how: Any,
+    ) -> Result:
+        models = [self] if slice_model is None else [self, slice_model]
+        served = [served_by(model) for model in models]
+        if len({one.through_plane for one in served}) < len(models):
+            raise UsageError(
+                "both models enlarge the same axes",
+                mend="give one that enlarges slices in-plane, and a slice model",
+            )
+        with noted_warnings() as noticed:
+            low = read_examined(t2, name="T2")
+            grid = target_for(low.affine, low.data.shape, served, **wanted)
+            if target_shape is not None:
+                grid = with_in_plane_shape(grid, target_shape)
+            refuse_target(grid, path=low.path)
+            plan = VolumePlan.create(grid, served, profile=slice_profile)
+            guided = any(model.guided for model in models)
+            inputs = VolumeInputs.prepare(low, t1 if guided else None, plan, **placing)
+            if strict is not None:
+                guide = None if inputs.guide is None else inputs.guide.volume
+                for model, one in zip(models, served, strict=True):
+                    check_usage(
+                        model.metadata,
+                        grid,
+                        low,
+                        guide,
+                        through_plane=one.through_plane,
+                        strict=strict,
+                    )
+        return predict_volume(inputs, models, noticed=noticed, **how)
 
     def probe(self) -> dict[str, Any]:
         """Output figures for a fixed input; see `guided_sr.inference.probe`."""
@@ -148,7 +227,7 @@ class GuidedSRModel(LearningModel):
 
     @staticmethod
     def presets() -> list[str]:
-        """Names of the packaged presets."""
+        """Names of the known presets."""
         return list_presets()
 
     @staticmethod
@@ -167,10 +246,11 @@ class GuidedSRModel(LearningModel):
         """Load a trained model.
 
         The networks are built from the package's code; only numbers come from the
-        files, after their sha256 has been checked.
+        files, after their sha256 has been checked. A preset that does not come with
+        the package is downloaded the first time.
 
         Args:
-            name_or_dir: Name of a packaged preset (`presets`) or a folder made by
+            name_or_dir: Name of a preset (`presets`) or a folder made by
                 `save_preset`.
             precision: As in `GuidedSRModel`.
             backbone: The network of a preset that was saved from a model of your own.
@@ -178,6 +258,7 @@ class GuidedSRModel(LearningModel):
         Raises:
             UnknownPresetError: If there is no such preset or folder.
             WeightsError: If a file is missing, damaged, or of another network.
+            GuidedSRError: If the preset cannot be downloaded.
         """
         return preset.load(cls, name_or_dir, precision=precision, backbone=backbone)
 
@@ -186,6 +267,7 @@ class GuidedSRModel(LearningModel):
         directory: str | os.PathLike[str],
         *,
         metadata: dict[str, Any] | None = None,
+        half: bool = False,
         force: bool = False,
     ) -> Path:
         """Save the model as a preset folder.
@@ -193,7 +275,11 @@ class GuidedSRModel(LearningModel):
         Args:
             directory: Folder to make, with `config.json`, `metadata.json` and one
                 weights file a stage.
-            metadata: What else shall stand in `metadata.json`: data, licence, figures.
+            metadata: What else shall stand in `metadata.json`: data, licence, figures,
+                and under ``range`` the images it is made for, e.g. ``{"t2_mm": [1.6,
+                2.5], "t1_mm": [0.7, 1.25], "factors": [1.8, 2.2]}``.
+            half: Whether the weights are stored as float16, in half the space. They
+                are loaded as float32 again, rounded; this model keeps its own.
             force: Whether an existing preset there is replaced.
 
         Returns:
@@ -201,6 +287,8 @@ class GuidedSRModel(LearningModel):
 
         Raises:
             UsageError: If the model has no weights yet.
+            WeightsError: If a weight is too large for half precision.
+            WeightsError: If ``range`` is not of that form.
             CannotCreateError: If the folder holds a preset already, or cannot be made.
         """
         return preset.save(
@@ -208,5 +296,6 @@ class GuidedSRModel(LearningModel):
             directory,
             scale=self.known_scale(),
             metadata=metadata,
+            half=half,
             force=force,
         )

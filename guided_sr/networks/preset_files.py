@@ -36,8 +36,15 @@ def new_preset_folder(directory: str | os.PathLike[str], *, force: bool) -> Path
     return folder
 
 
-def write_networks(networks: Sequence[keras.Model], folder: Path) -> dict[str, str]:
+def write_networks(
+    networks: Sequence[keras.Model], folder: Path, *, half: bool = False
+) -> dict[str, str]:
     """Write one weights file a stage.
+
+    Args:
+        networks: Those of the stages, in order.
+        folder: Where they go.
+        half: Whether they are stored in half precision.
 
     Returns:
         sha256 of each file, by name.
@@ -45,7 +52,7 @@ def write_networks(networks: Sequence[keras.Model], folder: Path) -> dict[str, s
     digests = {}
     for stage, network in enumerate(networks, 1):
         path = folder / f"stage_{stage}.weights.h5"
-        save_weights(network, path)
+        save_weights(network, path, half=half)
         digests[path.name] = sha256_of(path)
     return digests
 

@@ -5,7 +5,8 @@ from the level of ``X`` to the observation and ``g`` the product of the size
 ratios, which keeps the brightness that the plain adjoint would divide by ``g``.
 ``"exact"`` is the closed form ``X + A^T (A A^T + eps I)^-1 (Y - A X)``, the limit of
 the gradient iteration for ``eps = 0``, by the eigen-decompositions of
-``A_h A_h^T`` and ``A_w A_w^T``.
+``A_h A_h^T`` and ``A_w A_w^T``. Both work on images and on volumes, whose third axis
+has a matrix of its own.
 """
 
 from __future__ import annotations
@@ -18,7 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from guided_sr.errors import UsageError
-from guided_sr.physics.operators import SeparableOperator
+from guided_sr.physics.operators import (
+    SeparableOperator,
+    apply_matrices,
+    transposed,
+)
 
 Method = Literal["ibp", "exact"] | None
 DEFAULT_EPSILON = 1e-3
@@ -73,13 +78,13 @@ class ExactInverse:
     """Eigen-decompositions that give ``(A A^T + eps I)^-1`` for a separable ``A``.
 
     Attributes:
-        vectors_h: Eigenvectors of ``A_h A_h^T``, shape ``(h, h)``.
-        vectors_w: Eigenvectors of ``A_w A_w^T``, shape ``(w, w)``.
-        denominator: ``lambda_h lambda_w^T + eps``, shape ``(h, w)``.
+        vectors: Eigenvectors of ``A_h A_h^T``, ``A_w A_w^T`` and so on, each of shape
+            ``(n, n)``; `None` for an axis that is left as it is.
+        denominator: ``lambda_h lambda_w^T + eps``, shape ``(h, w)``; 1 pixel along an
+            axis that is left as it is.
     """
 
-    vectors_h: NDArray[np.float64]
-    vectors_w: NDArray[np.float64]
+    vectors: tuple[NDArray[np.float64] | None, ...]
     denominator: NDArray[np.float64]
 
 
@@ -91,11 +96,15 @@ def exact_inverse(operator: SeparableOperator, epsilon: float) -> ExactInverse:
         operator: Operator from the estimate to the observation.
         epsilon: Regularisation added to every eigenvalue.
     """
-    a_h, a_w = operator.matrices
-    values_h, vectors_h = np.linalg.eigh(a_h @ a_h.T)
-    values_w, vectors_w = np.linalg.eigh(a_w @ a_w.T)
-    product = np.clip(values_h, 0, None)[:, None] * np.clip(values_w, 0, None)[None, :]
-    return ExactInverse(vectors_h, vectors_w, product + max(epsilon, 1e-12))
+    product = np.ones(())
+    vectors: list[NDArray[np.float64] | None] = []
+    for line in operator.lines:
+        values, basis = np.ones(1), None
+        if not line.is_identity:
+            values, basis = np.linalg.eigh(line.matrix @ line.matrix.T)
+        product = product[..., None] * np.clip(values, 0, None)
+        vectors.append(basis)
+    return ExactInverse(tuple(vectors), product + max(epsilon, 1e-12))
 
 
 def back_project(
@@ -110,8 +119,9 @@ def back_project(
     """Correct an estimate by what it fails to explain of the observation.
 
     Args:
-        x: Estimate of shape ``(..., height, width)``.
-        y: Observation of shape ``(..., h, w)``.
+        x: Estimate of shape ``(..., height, width)``, or a volume where the operator
+            has three axes.
+        y: Observation of shape ``(..., h, w)``, or the same of a volume.
         operator: From the grid of ``x`` to that of ``y``:
             ``CascadePlan.observation(level)``.
         method: ``"ibp"`` (Iwamoto et al., eq. 6), ``"exact"`` or `None`.
@@ -132,6 +142,6 @@ def back_project(
             x = x + operator.gain * operator.adjoint(y - operator(x))
         return x
     inverse = exact_inverse(operator, how.epsilon)
-    v_h, v_w = (v.astype(x.dtype) for v in (inverse.vectors_h, inverse.vectors_w))
-    inner = v_h.T @ (y - operator(x)) @ v_w / inverse.denominator.astype(x.dtype)
-    return x + operator.adjoint(v_h @ inner @ v_w.T)
+    inner = apply_matrices(y - operator(x), transposed(inverse.vectors))
+    inner = inner / inverse.denominator.astype(x.dtype)
+    return x + operator.adjoint(apply_matrices(inner, inverse.vectors))

@@ -1,9 +1,16 @@
-"""Packaged presets: where they lie, what they are, whether they are whole."""
+"""Presets: what they are, where they lie, how they come, whether they are whole."""
 
+from guided_sr.presets.entries import describe_preset, is_packaged, list_presets
+from guided_sr.presets.fetch import cache_home, cached_folder, fetch_preset
+from guided_sr.presets.scales import (
+    rows_only,
+    scale_text,
+    served_factors,
+    served_text,
+)
 from guided_sr.presets.schema import PresetConfig
 from guided_sr.presets.store import (
-    describe_preset,
-    list_presets,
+    find_preset,
     locate_preset,
     read_config,
     read_metadata,
@@ -12,10 +19,19 @@ from guided_sr.presets.store import (
 
 __all__ = [
     "PresetConfig",
+    "cache_home",
+    "cached_folder",
     "describe_preset",
+    "fetch_preset",
+    "find_preset",
+    "is_packaged",
     "list_presets",
     "locate_preset",
     "read_config",
     "read_metadata",
+    "rows_only",
+    "scale_text",
+    "served_factors",
+    "served_text",
     "verify_preset",
 ]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from guided_sr.presets.scales import served_factors
 
 FORMAT: Literal[1] = 1
 
@@ -50,6 +52,8 @@ class PresetConfig(BaseModel):
         backbone: The network.
         guided: Whether it takes a T1.
         scale: Factor of rows and columns.
+        scale_range: Least and largest factor of the enlarged axes that the networks
+            serve; `None` where they serve `scale` alone.
         stages: Number of stages.
         stage_blur: As in `CascadePlan.create`.
         back_projection: What follows each stage.
@@ -63,7 +67,18 @@ class PresetConfig(BaseModel):
     backbone: BackboneConfig
     guided: bool
     scale: tuple[float, float]
+    scale_range: tuple[float, float] | None = None
     stages: int = Field(ge=1, le=16)
     stage_blur: Literal["consistent"] | float = "consistent"
     back_projection: BackProjectionConfig = BackProjectionConfig()
     weights: dict[Annotated[str, Field(pattern=r"^stage_\d{1,2}\.weights\.h5$")], str]
+
+    @model_validator(mode="after")
+    def _range_holds_the_scale(self) -> Self:
+        if self.scale_range is not None:
+            low, high = self.scale_range
+            if not 1.0 < low <= high < float("inf"):
+                raise ValueError("scale_range is not a range of factors above 1")
+            if served_factors(self.scale, self.scale, self.scale_range) is None:
+                raise ValueError("scale_range does not hold the scale")
+        return self

@@ -1,97 +1,79 @@
 """Find, read and verify presets. No framework is loaded here.
 
 Packaged presets lie in ``guided_sr/presets/pretrained/NAME`` of an installed
-package and in ``pretrained/NAME`` of a checkout; `registry.json` holds the sha256
-and size of each of their files. Any folder of the same form is a preset too.
+package and in ``pretrained/NAME`` of a checkout, downloaded ones in the cache;
+`registry.json` holds the sha256 and size of each of their files. Any folder of the
+same form is a preset too.
 """
 
 from __future__ import annotations
 
-import functools
 import json
 import os
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from guided_sr.errors import IOFailure, UnknownPresetError, WeightsError
+from guided_sr.presets.entries import (
+    HDF5_MAGIC,
+    describe_preset,
+    list_presets,
+    packaged_folder,
+)
+from guided_sr.presets.fetch import cached_folder, fetch_preset, is_complete
 from guided_sr.presets.inspection import inspect_weights
 from guided_sr.presets.schema import PresetConfig
 from guided_sr.volumes import sha256_of
 
-HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _MOST_JSON = 1 << 24  # bytes
 
 
-@functools.cache
-def registry() -> dict[str, Any]:
-    """The packaged presets by name: description and files with sha256 and size."""
-    file = resources.files("guided_sr.presets") / "registry.json"
-    return json.loads(file.read_text("utf-8"))
-
-
-def list_presets() -> list[str]:
-    """Names of the packaged presets, sorted."""
-    return sorted(registry())
-
-
-def describe_preset(name: str) -> dict[str, Any]:
-    """Registry entry of a packaged preset.
+def find_preset(name: str) -> Path | None:
+    """Folder of a preset that is on this machine: of the package, else of the cache.
 
     Raises:
         UnknownPresetError: If there is none of that name.
     """
-    if name not in registry():
-        raise UnknownPresetError(
-            f"there is no preset {name!r}",
-            mend=f"choose one of {', '.join(list_presets())}, or give a folder",
-        )
-    return registry()[name]
+    describe_preset(name)
+    packaged = packaged_folder(name)
+    if packaged is not None:
+        return packaged
+    cached = cached_folder(name)
+    return cached if is_complete(cached, name) else None
 
 
-def _roots() -> list[Path]:
-    package = Path(str(resources.files("guided_sr.presets")))
-    return [package / "pretrained", package.parents[1] / "pretrained"]
-
-
-def locate_preset(name_or_dir: str | os.PathLike[str]) -> Path:
-    """Folder of a preset.
+def locate_preset(name_or_dir: str | os.PathLike[str], *, quiet: bool = False) -> Path:
+    """Folder of a preset; one that is not on this machine is downloaded.
 
     Args:
-        name_or_dir: Name of a packaged preset, or a folder with a `config.json`.
+        name_or_dir: Name of a preset, or a folder with a `config.json`.
+        quiet: Whether a download shows no progress.
 
     Raises:
         UnknownPresetError: If it is neither.
         WeightsError: If a packaged preset's files are missing.
+        GuidedSRError: If it cannot be downloaded; see `fetch_preset`.
     """
     folder = Path(name_or_dir)
     if (folder / "config.json").is_file():
         return folder
     name = str(name_or_dir)
-    if name not in registry() and folder.is_file():
+    if name not in list_presets() and folder.is_file():
         raise UnknownPresetError(
             "a model is a folder; files are not loaded, since a saved network may carry"
             " code",
             path=folder,
             mend="give a folder made by save_preset or 'guided-sr train'",
         )
-    if name not in registry() and folder.exists():
+    if name not in list_presets() and folder.exists():
         raise UnknownPresetError(
             "the folder is no preset: it has no config.json",
             path=folder,
             mend="give a folder made by save_preset or 'guided-sr train'",
         )
-    describe_preset(name)
-    for root in _roots():
-        if (root / name / "config.json").is_file():
-            return root / name
-    raise WeightsError(
-        f"the files of the preset {name} are missing",
-        path=_roots()[0] / name,
-        mend="install the package again",
-    )
+    return find_preset(name) or fetch_preset(name, quiet=quiet)
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -188,16 +170,20 @@ def verify_preset(name_or_dir: str | os.PathLike[str]) -> dict[str, str]:
     folder = locate_preset(name_or_dir)
     files = weights_files(folder, read_config(folder))
     digests = {path.name: sha256_of(path) for path in files}
-    entry = registry().get(str(name_or_dir), {"files": {}})
-    for name, expected in entry["files"].items():
-        path = folder / name
+    name = str(name_or_dir)
+    known = describe_preset(name)["files"] if name in list_presets() else {}
+    for file, expected in known.items():
+        path = folder / file
         found = sha256_of(path) if path.is_file() else "missing"
         if found != expected["sha256"]:
+            again = f"run 'guided-sr models pull {name}', which brings it anew"
             raise WeightsError(
                 f"the file has sha256 {found[:12]}..., the registry says"
                 f" {expected['sha256'][:12]}...",
                 path=path,
-                mend="install the package again",
+                mend="install the package again"
+                if folder == packaged_folder(name)
+                else again,
             )
-        digests[name] = found
+        digests[file] = found
     return digests

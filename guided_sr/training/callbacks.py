@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,10 +11,10 @@ import keras
 import numpy as np
 
 from guided_sr.errors import DataError
-from guided_sr.layers.projection import back_project_tensor, separable
+from guided_sr.layers.projection import separable
 from guided_sr.metrics import consistency, psnr, ssim
 from guided_sr.physics.back_projection import BackProjection
-from guided_sr.training.patches import LevelStack, training_inputs
+from guided_sr.training.patches import LevelStack, projected
 from guided_sr.training.subjects import Subject
 
 
@@ -91,19 +92,21 @@ class IBPCallback(keras.callbacks.Callback):
         logs.update({name: float(np.mean(v)) for name, v in figures.items()})
 
     def _look_at(self, level: LevelStack, index: int) -> dict[str, float]:
-        inputs = training_inputs(level, slice(index, index + 1))
-        observed = inputs.pop("observed")
+        plain, image, observed = projected(
+            functools.partial(self.model, training=False),
+            level,
+            slice(index, index + 1),
+            self.back_projection,
+        )
         operator = level.plan.degradation(level.level)
-        plain = self.model(inputs, training=False)
-        projected = back_project_tensor(plain, observed, operator, self.back_projection)
         truth = level.target[index]
         low = keras.ops.convert_to_numpy(observed)[0, ..., 0]
         figures = {}
-        for suffix, tensor in (("", plain), ("_ibp", projected)):
-            image = keras.ops.convert_to_numpy(tensor)[0, ..., 0]
-            figures[f"val_psnr{suffix}"] = psnr(truth, image)
-            figures[f"val_ssim{suffix}"] = ssim(truth, image)
-            figures[f"val_consistency{suffix}"] = consistency(image, low, operator)
+        for suffix, tensor in (("", plain), ("_ibp", image)):
+            restored = keras.ops.convert_to_numpy(tensor)[0, ..., 0]
+            figures[f"val_psnr{suffix}"] = psnr(truth, restored)
+            figures[f"val_ssim{suffix}"] = ssim(truth, restored)
+            figures[f"val_consistency{suffix}"] = consistency(restored, low, operator)
         return figures
 
 

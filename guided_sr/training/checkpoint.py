@@ -64,6 +64,25 @@ class TrainingFolder:
         """One of the two slots of a stage under way."""
         return self.folder / f"stage_{stage}.slot{number}.weights.h5"
 
+    def best(self, stage: int, number: int) -> Path:
+        """One of the two files of the best weights of a stage under way."""
+        return self.folder / f"stage_{stage}.best{number}.weights.h5"
+
+    def load(self, network: keras.Model, path: Path) -> None:
+        """Bring weights back that the state names.
+
+        Raises:
+            WeightsError: If the file cannot be read.
+        """
+        try:
+            network.load_weights(path)
+        except (OSError, ValueError, KeyError) as error:
+            raise WeightsError(
+                "the checkpoint cannot be read",
+                path=path,
+                mend="train afresh: remove the folder, or give --fresh",
+            ) from error
+
     def state_file(self, stage: int) -> Path:
         """State of a stage under way."""
         return self.folder / f"stage_{stage}.state.json"
@@ -75,7 +94,8 @@ class TrainingFolder:
     def finish(self, stage: int, network: keras.Model) -> None:
         """Keep a stage's final weights and drop its slots."""
         save_weights(network, self.finished(stage))
-        for path in (self.slot(stage, 0), self.slot(stage, 1), self.state_file(stage)):
+        slots = [file(stage, n) for file in (self.slot, self.best) for n in (0, 1)]
+        for path in (*slots, self.state_file(stage)):
             path.unlink(missing_ok=True)
 
 

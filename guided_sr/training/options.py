@@ -13,8 +13,8 @@ LOSSES = {
     "l2": "mean_squared_error",
     "l1_wgan": "mean_absolute_error",
 }
-SMALLEST_PATCH = 16
 SCHEDULES = ("plateau", "cosine")
+SMALLEST_PATCH = 16
 
 
 @dataclass(frozen=True)

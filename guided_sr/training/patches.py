@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from guided_sr.errors import UsageError
-from guided_sr.layers.projection import separable
+from guided_sr.layers.projection import back_project_tensor, separable
+from guided_sr.physics.back_projection import BackProjection
 from guided_sr.physics.cascade_plan import CascadePlan
 from guided_sr.physics.operators import SeparableOperator
 from guided_sr.training.augmentation import (
@@ -30,6 +31,7 @@ from guided_sr.training.options import SMALLEST_PATCH
 PATCHES_A_SLICE = 4
 _FOREGROUND = 0.05
 _TRIES = 6
+_SAME_FACTOR = 0.1
 
 
 @dataclass
@@ -71,6 +73,16 @@ class LevelStack:
     def __len__(self) -> int:
         """Number of slices."""
         return len(self.target)
+
+    def allowed(self, augmentation: Augmentation) -> Augmentation:
+        """The part of an augmentation that keeps the plan true.
+
+        Where rows and columns have factors of their own, they must not be mixed.
+        """
+        rows, columns = self.plan.scale
+        if abs(rows - columns) > _SAME_FACTOR * min(rows, columns):
+            return augmentation.along_one_axis()
+        return augmentation
 
     def augmented(
         self, index: int, draw: Draw, shift_mm: NDArray[np.float64]
@@ -186,7 +198,7 @@ class PatchDataset(keras.utils.PyDataset):
     ) -> list[NDArray]:
         level = self.levels[int(rng.choice(len(self.levels), p=self._shares))]
         slice_ = int(rng.integers(len(level)))
-        draw = self.augmentation.draw(rng)
+        draw = level.allowed(self.augmentation).draw(rng)
         shift = np.zeros(3)
         if self.guide_jitter_mm > 0.0:
             shift = rng.uniform(-1.0, 1.0, 3) * self.guide_jitter_mm
@@ -261,3 +273,29 @@ def training_inputs(level: LevelStack, part: slice) -> dict[str, Any]:
     if level.guide is not None:
         inputs["t1"] = keras.ops.convert_to_tensor(level.guide[part][..., None])
     return inputs
+
+
+def projected(
+    network: Callable[[dict[str, Any]], Any],
+    level: LevelStack,
+    part: slice,
+    back_projection: BackProjection,
+) -> tuple[Any, Any, Any]:
+    """Whole slices brought back from their degradation, as in use.
+
+    Args:
+        network: Network, or its compiled call.
+        level: A subject's slices.
+        part: Which of them.
+        back_projection: What follows the network.
+
+    Returns:
+        The images without and with back-projection, and the slices that they were
+        made from: tensors of shape ``(n, h, w, 1)``.
+    """
+    inputs = training_inputs(level, part)
+    observed = inputs.pop("observed")
+    plain = network(inputs)
+    operator = level.plan.degradation(level.level)
+    image = back_project_tensor(plain, observed, operator, back_projection)
+    return plain, image, observed

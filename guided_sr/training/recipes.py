@@ -10,16 +10,20 @@ import os
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from guided_sr.datasets.simulated import simulate_pair
+from guided_sr.datasets.simulated import SimulatedPair, simulate_pair
 from guided_sr.errors import DataError, MissingInputError
+from guided_sr.physics.cascade_plan import scale_per_axis
+from guided_sr.presets.usage_range import UsageRange
+from guided_sr.training.painted import Painter
 
 Pair = tuple[NDArray[np.float32], NDArray[np.float32]]
+Factors = tuple[float, float]
 
 
 class _Strict(BaseModel):
@@ -35,6 +39,9 @@ class SubjectRecipe(_Strict):
         t1: File of the T1 below the data folder.
         in_plane_mm: Pixel size to which the T2's planes are brought first.
         weight: How often a slice of this subject is drawn, against the others'.
+        row_factors: For a recipe of rows alone: the factors by which the rows are
+            degraded, one version of the subject each, and one more of its planes
+            turned by 90 degrees. By default the recipe's scale, not turned.
     """
 
     name: str
@@ -42,6 +49,86 @@ class SubjectRecipe(_Strict):
     t1: str
     in_plane_mm: float | None = None
     weight: float = Field(default=1.0, gt=0)
+    row_factors: list[float] = Field(default_factory=list)
+
+    def pairs(self, data: Path, scale: Factors) -> list[Pair]:
+        """Low-resolution T2 and T1 on the target grid, for each factor."""
+
+        def simulated(factors: Factors) -> SimulatedPair:
+            files = data / self.t2, data / self.t1
+            return simulate_pair(*files, scale=factors, in_plane_mm=self.in_plane_mm)
+
+        if not self.row_factors:
+            pair = simulated(scale)
+            return [(pair.low, pair.guide)]
+        pairs = []
+        for factor in self.row_factors:
+            pair = simulated((factor, 1.0))
+            pairs.append((pair.low, pair.guide))
+            pair = simulated((1.0, factor))
+            pairs.append((_turned(pair.low), _turned(pair.guide)))
+        return pairs
+
+
+def _turned(stack: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.ascontiguousarray(np.swapaxes(stack, -1, -2))
+
+
+class PaintedRecipe(_Strict):
+    """Subjects painted from label maps, whose truth is known.
+
+    Attributes:
+        maps: Pattern of the label maps below the data folder.
+        first: How many of them are used, in the order of their names; the others are
+            left for tests.
+        share: Share of all slices drawn that are painted.
+        scales: Factors of rows and columns that paintings have; by default the
+            recipe's.
+        row_range: Range of factors of the rows alone, instead of `scales`.
+        row_share: Share of the paintings that `row_range` applies to.
+        paintings: Paintings a map.
+        planes: Planes a painting.
+        noise: Most noise in the observed T2, as in `Painter`.
+        seed: Seed of the paintings.
+    """
+
+    maps: str
+    first: int = Field(ge=1)
+    share: float = Field(default=0.5, gt=0, lt=1)
+    scales: list[Factors] = Field(default_factory=list)
+    row_range: tuple[float, float] | None = None
+    row_share: float = Field(default=1.0, gt=0, le=1)
+    paintings: int = Field(default=2, ge=1)
+    planes: int = Field(default=16, ge=1)
+    noise: float = Field(default=0.02, ge=0)
+    seed: int = 0
+
+    def files(self, data: Path) -> list[Path]:
+        """The label maps.
+
+        Raises:
+            MissingInputError: If there are too few of them.
+        """
+        found = sorted(data.glob(self.maps))
+        if len(found) < self.first:
+            raise MissingInputError(
+                f"the recipe wants {self.first} label maps, there are {len(found)}",
+                path=data / self.maps,
+                mend="give the folder that holds the recipe's data as --data",
+            )
+        return found[: self.first]
+
+    def painter(self, scale: Factors) -> Painter:
+        """What paints them."""
+        return Painter(
+            scales=self.scales or [scale],
+            row_range=self.row_range,
+            row_share=self.row_share,
+            paintings=self.paintings,
+            planes=self.planes,
+            noise=self.noise,
+            seed=self.seed,
+        )
 
 
 class Recipe(_Strict):
@@ -50,8 +137,13 @@ class Recipe(_Strict):
     Attributes:
         name: Name of the preset.
         description: One line for lists.
-        scale: In-plane factor.
+        scale: In-plane factor, or one for rows and one for columns.
+        scale_range: Range of factors that the preset serves; see `PresetConfig`.
         stages: Number of stages.
+        init: Preset of one network that all stages start from: its name, for which
+            the recipe's own folder of presets is searched first, or its folder.
+        shared: Whether one network is trained for the steps of all stages, on
+            paintings alone, as a start for other recipes.
         backbone: Registered name of the network.
         guided: Whether it takes the T1.
         back_projection: What follows each stage.
@@ -59,12 +151,15 @@ class Recipe(_Strict):
         training: Fields of `TrainingOptions`.
         licence: Licence of the weights.
         data_licence: Licence and citation of the data.
-        subjects: The training subjects.
+        range: The images it is made for, for the card and the metadata.
+        painted: Painted subjects among them.
+        subjects: The other training subjects.
     """
 
     name: str
     description: str
-    scale: float = Field(gt=1)
+    scale: float | Factors
+    scale_range: tuple[float, float] | None = None
     stages: int = Field(default=3, ge=1)
     backbone: str = "grdn"
     guided: bool = True
@@ -73,16 +168,55 @@ class Recipe(_Strict):
     training: dict[str, Any] = Field(default_factory=dict)
     licence: str
     data_licence: str
-    subjects: list[SubjectRecipe] = Field(min_length=1)
+    range: UsageRange | None = None
+    init: str | None = None
+    shared: bool = False
+    painted: PaintedRecipe | None = None
+    subjects: list[SubjectRecipe] = Field(default_factory=list)
 
-    def training_data(
+    @model_validator(mode="after")
+    def _learns_from_something(self) -> Self:
+        if self.painted is None and (self.shared or not self.subjects):
+            raise ValueError("there are no subjects")
+        if self.shared and self.subjects:
+            raise ValueError("a shared network learns from paintings alone")
+        return self
+
+    @property
+    def factors(self) -> Factors:
+        """Factor of rows and of columns."""
+        return scale_per_axis(self.scale)
+
+    def usage(self) -> dict[str, Any]:
+        """The entry ``range`` of the preset's metadata, if there is one."""
+        if self.range is None:
+            return {}
+        return {"range": self.range.model_dump(exclude_none=True, mode="json")}
+
+    @property
+    def networks(self) -> int:
+        """How many networks are trained."""
+        return 1 if self.shared else self.stages
+
+    def subjects_text(self) -> str:
+        """What it learns from, in words."""
+        parts = [f"{len(self.subjects)} scans"] if self.subjects else []
+        if self.painted is not None:
+            count = self.painted.first * self.painted.paintings
+            parts.append(f"{count} paintings of {self.painted.first} label maps")
+        return ", ".join(parts)
+
+    def require(
         self, data: str | os.PathLike[str], *, leave_out: Sequence[str] = ()
-    ) -> tuple[list[Pair], list[float]]:
-        """Low-resolution T2 and T1, and the weight, of every subject not left out.
+    ) -> list[SubjectRecipe]:
+        """See that all files are there.
 
         Args:
-            data: Folder that the subjects' files lie below.
-            leave_out: Names of subjects to leave out, for a test.
+            data: Folder that the files lie below.
+            leave_out: Names of subjects to leave out.
+
+        Returns:
+            The subjects that are not left out.
 
         Raises:
             MissingInputError: If a file is missing.
@@ -100,17 +234,31 @@ class Recipe(_Strict):
                         path=Path(data) / file,
                         mend="give the folder that holds the recipe's data as --data",
                     )
-        simulated = [
-            simulate_pair(
-                Path(data) / subject.t2,
-                Path(data) / subject.t1,
-                scale=self.scale,
-                in_plane_mm=subject.in_plane_mm,
-            )
-            for subject in kept
-        ]
-        pairs = [(pair.low, pair.guide) for pair in simulated]
-        return pairs, [subject.weight for subject in kept]
+        if self.painted is not None:
+            self.painted.files(Path(data))
+        return kept
+
+    def training_data(
+        self, data: str | os.PathLike[str], *, leave_out: Sequence[str] = ()
+    ) -> tuple[list[Pair], list[float]]:
+        """Low-resolution T2 and T1, and the weight, of every subject not left out.
+
+        Args:
+            data: Folder that the subjects' files lie below.
+            leave_out: Names of subjects to leave out, for a test.
+
+        Raises:
+            MissingInputError: If a file is missing.
+            DataError: If a name to leave out is unknown.
+        """
+        kept = self.require(data, leave_out=leave_out)
+        pairs: list[Pair] = []
+        weights: list[float] = []
+        for subject in kept:
+            made = subject.pairs(Path(data), self.factors)
+            pairs += made
+            weights += [subject.weight] * len(made)
+        return pairs, weights
 
 
 def read_recipe(path: str | os.PathLike[str]) -> Recipe:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import keras
 
 from guided_sr._version import __version__
+from guided_sr.errors import DataError
 from guided_sr.networks.mdcsrn_gan import Critic
 from guided_sr.physics.back_projection import BackProjection
 from guided_sr.runtime import framework_versions, jit_compile
 from guided_sr.training.adversarial import AdversarialModel
-from guided_sr.training.augmentation import Augmentation
 from guided_sr.training.callbacks import (
     DegradationCallback,
     IBPCallback,
@@ -36,6 +37,7 @@ from guided_sr.training.schedule import (
     Stopwatch,
 )
 from guided_sr.training.subjects import Subject, subjects_of, supervised_subjects_of
+from guided_sr.training.validation import KeepBest
 
 _CRITIC = {"filters": 16, "hidden": 256}
 _CRITIC_STEPS = 1
@@ -55,10 +57,13 @@ class CascadeTrainer:
         back_projection: What follows each stage.
         options: Everything else.
         initial: One network a stage whose weights are the start, or `None`.
+        scale_range: As in `subjects_of`, for the pairs that an `IBPCallback` watches.
         schedule: Gives the learning-rate schedule of a stage in place of that of the
             options.
         seconds: Most seconds in all, shared equally by the stages; `None` for no
             bound.
+        held_out: Subjects whose slices decide which weights of a stage are kept: the
+            best that were seen, those of the start included.
         callbacks: Keras callbacks of the user.
         checkpoint_dir: Folder to go on from and to save into, or `None`.
         verbose: As in Keras: 0 silent, 1 bar, 2 a line an epoch.
@@ -72,8 +77,10 @@ class CascadeTrainer:
         back_projection: BackProjection,
         options: TrainingOptions,
         initial: Sequence[keras.Model] | None = None,
+        scale_range: tuple[float, float] | None = None,
         schedule: Callable[[], StatefulCallback] | None = None,
         seconds: float | None = None,
+        held_out: Sequence[Subject] = (),
         callbacks: Sequence[keras.callbacks.Callback] = (),
         checkpoint_dir: str | os.PathLike[str] | None = None,
         verbose: int | str = "auto",
@@ -88,6 +95,7 @@ class CascadeTrainer:
         self._schedule = schedule or self._scheduled
         self.callbacks = list(callbacks)
         self.verbose = verbose
+        self.held_out = [(subject, subject.t2) for subject in held_out]
         self.folder = None
         if checkpoint_dir is not None:
             self.folder = TrainingFolder(checkpoint_dir, self._fingerprint())
@@ -95,7 +103,9 @@ class CascadeTrainer:
         sharp = self.subjects[0].truth is not None
         for callback in self.callbacks:
             if isinstance(callback, IBPCallback):
-                prepared = supervised_subjects_of if sharp else subjects_of
+                prepared: Callable[..., list[Subject]] = supervised_subjects_of
+                if not sharp:
+                    prepared = partial(subjects_of, scale_range=scale_range)
                 watched = prepared(
                     callback.pairs,
                     scale=self.plan.scale,
@@ -106,6 +116,7 @@ class CascadeTrainer:
                 self._validation[id(callback)] = [(s, s.t2) for s in watched]
 
     def _fingerprint(self) -> dict[str, Any]:
+        away = [a for s, _ in self.held_out for a in (s.t2, s.t1, s.truth)]
         arrays = [a for s in self.subjects for a in (s.t2, s.t1, s.truth)]
         start = [w for n in self.initial or () for w in n.get_weights()]
         network = self.build()
@@ -115,6 +126,7 @@ class CascadeTrainer:
             "back_projection": asdict(self.back_projection),
             "plan": self.plan.summary(),
             "data": digest_of_arrays(arrays),
+            "held_out": digest_of_arrays(away) if away else None,
             "initial": digest_of_arrays(start),
             "weights": [s.weight for s in self.subjects],
             "network": [list(weight.shape) for weight in network.weights],
@@ -161,6 +173,40 @@ class CascadeTrainer:
                 self._lift_validation(network, stage)
         return networks, histories
 
+    def run_shared(self) -> tuple[list[keras.Model], list[keras.callbacks.History]]:
+        """Train one network for the steps between all levels.
+
+        For subjects whose truth is known at every level; what leads to a level is the
+        truth of the level below. The network is a start for the stages of a cascade.
+
+        Returns:
+            The network and its `History`, as lists of one.
+
+        Raises:
+            DataError: If no level is as large as a patch, or the loss diverges.
+        """
+        levels = [
+            subject.level_stack(subject.known(stage - 1), stage)
+            for subject in self.subjects
+            for stage in self._stages()
+        ]
+        side = self.options.patch_size
+        levels = [level for level in levels if min(level.target.shape[1:]) >= side]
+        if not levels:
+            raise DataError(
+                f"no slices are as large as a patch of {side} pixels",
+                mend="give larger slices or a smaller patch_size",
+            )
+        keras.utils.set_random_seed(self.options.seed + 1000)
+        network = self.build()
+        if self.initial is not None:
+            network.set_weights(self.initial[0].get_weights())
+        history = self._stage(network, levels, 1, side)
+        network = self._plain(network)
+        if self.folder:
+            self.folder.finish(1, network)
+        return [network], [history]
+
     def _stages(self) -> range:
         return range(1, self.plan.stages + 1)
 
@@ -176,11 +222,11 @@ class CascadeTrainer:
         )
 
     def _lift_validation(self, network: keras.Model, stage: int) -> None:
-        for key, watched in self._validation.items():
-            self._validation[key] = [
-                (subject, self._lift(network, subject, estimate, stage))
-                for subject, estimate in watched
-            ]
+        def lifted(watched: Sequence[tuple[Subject, Any]]) -> list[tuple[Subject, Any]]:
+            return [(s, self._lift(network, s, e, stage)) for s, e in watched]
+
+        self._validation = {key: lifted(w) for key, w in self._validation.items()}
+        self.held_out = lifted(self.held_out)
 
     def _tell_residual(self, estimates: Sequence[Any], stage: int) -> None:
         for callback in self.callbacks:
@@ -214,10 +260,25 @@ class CascadeTrainer:
                 callback.set_levels([s.level_stack(e, stage) for s, e in watched])
             if isinstance(callback, DegradationCallback):
                 blur = callback.factor
-        callbacks = [*self.callbacks, StopOnDivergence(stage), schedule, watch]
+        stateful: list[StatefulCallback] = [schedule, watch]
+        judge = None
+        if self.held_out:
+            judge = KeepBest(
+                network,
+                self.build(),
+                [s.level_stack(e, stage) for s, e in self.held_out],
+                back_projection=self.back_projection,
+                folder=self.folder,
+                stage=stage,
+            )
+            stateful.insert(0, judge)
+        # The judge comes first, so that its figures are there for the user's.
+        judges = [] if judge is None else [judge]
+        stop = StopOnDivergence(stage)
+        callbacks = [*judges, *self.callbacks, stop, schedule, watch]
         first, stopped, log = 0, False, None
         if self.folder:
-            checkpoint = Checkpoint(self.folder, stage, [schedule, watch])
+            checkpoint = Checkpoint(self.folder, stage, stateful)
             first, stopped = checkpoint.resume(model)
             log = keras.callbacks.CSVLogger(
                 self.folder.log_file(stage), append=first > 0
@@ -230,7 +291,7 @@ class CascadeTrainer:
                 levels,
                 patch=side,
                 batch_size=options.batch_size,
-                augmentation=self._augmentation(),
+                augmentation=options.augmentation,
                 guide_jitter_mm=options.guide_jitter_mm,
                 seed=options.seed + 1000 * stage,
                 steps_per_epoch=options.steps_in_epoch,
@@ -253,6 +314,8 @@ class CascadeTrainer:
                     log.on_train_end()  # Keras leaves the file open after an error
             if self.folder:
                 history = self._past(model, stage)  # with what was before a kill
+        if judge is not None:
+            judge.finish()
         return history
 
     def _compiled(self, network: keras.Model) -> keras.Model:
@@ -292,10 +355,3 @@ class CascadeTrainer:
         plain = self.build()
         plain.set_weights(network.get_weights())
         return plain
-
-    def _augmentation(self) -> Augmentation:
-        rows, columns = self.plan.scale
-        augmentation = self.options.augmentation
-        if abs(rows - columns) > 0.1 * min(rows, columns):
-            return augmentation.along_one_axis()
-        return augmentation

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from guided_sr.errors import DataError, UsageError
+from guided_sr.errors import DataError, UnknownScaleError, UsageError
 from guided_sr.inference.cascade import FOREGROUND, StageRunner, batches
-from guided_sr.inference.inputs import prepare
+from guided_sr.inference.inputs import is_array, prepare
 from guided_sr.layers.projection import separable
 from guided_sr.physics.back_projection import BackProjection
 from guided_sr.physics.cascade_plan import CascadePlan, StageBlur
 from guided_sr.physics.degrade import crop_to_multiple, degrade
 from guided_sr.physics.operators import SeparableOperator
+from guided_sr.presets import scale_text, served_factors, served_text
 from guided_sr.training.patches import LevelStack
 
 Stack = NDArray[np.float32]
@@ -47,6 +48,16 @@ class Subject:
     truth: Stack | None = None
     spacing_mm: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
+    def part(self, slices: NDArray[Any]) -> Subject:
+        """The same subject with some of its slices only.
+
+        Args:
+            slices: Their numbers.
+        """
+        stacks = {"t2": self.t2, "t1": self.t1, "truth": self.truth}
+        kept = {name: x[slices] for name, x in stacks.items() if x is not None}
+        return replace(self, **kept)
+
     def target_level(self, stage: int) -> int:
         """Level of a stage's training target.
 
@@ -54,6 +65,12 @@ class Subject:
         without it, the level below is the finest there is (eqs. 3-4).
         """
         return stage if self.truth is not None else stage - 1
+
+    def known(self, level: int) -> Stack:
+        """Slices of the truth at a level; those observed at level 0."""
+        if level == 0 or self.truth is None:
+            return self.t2
+        return _through(self.plan.guide(level), self.truth)
 
     def level_stack(self, estimate: Stack, stage: int) -> LevelStack:
         """What a stage is trained on, ready for patches.
@@ -121,6 +138,7 @@ def subjects_of(
     guided: bool,
     stage_blur: StageBlur,
     weights: Sequence[float] | None = None,
+    scale_range: tuple[float, float] | None = None,
 ) -> list[Subject]:
     """Check and prepare all pairs before the first slow step.
 
@@ -133,15 +151,21 @@ def subjects_of(
         guided: Whether there is a guide.
         stage_blur: As in `CascadePlan.create`.
         weights: How often a slice of each pair is drawn; equal by default.
+        scale_range: Least and largest factor of the enlarged axes. Pairs of arrays
+            then have the factor that their sizes tell.
 
     Raises:
         UsageError: If there are no pairs, weights do not fit them, or one has no T1
             though a guide is due.
+        UnknownScaleError: If the factor of a pair is out of the range.
         DataError: If no slice of a pair holds anything.
     """
     subjects = []
     for number, (pair, weight) in enumerate(_weighted(pairs, weights), 1):
-        inputs = prepare(pair[0], pair[1], guided=guided, scale=scale)
+        factors = scale
+        if scale_range is not None:
+            factors = _factors(pair, number, scale, scale_range)
+        inputs = prepare(pair[0], pair[1], guided=guided, scale=factors)
         plan = inputs.plan(stages=stages, stage_blur=stage_blur)
         low, guide = inputs.normalised()
         filled = _filled(low, number)
@@ -179,24 +203,72 @@ def supervised_subjects_of(
     for number, (pair, weight) in enumerate(_weighted(pairs, weights), 1):
         fine = prepare(pair[0], pair[1], guided=guided, scale=None)
         high = crop_to_multiple(fine.t2, scale)
-        t1 = None if fine.t1 is None else crop_to_multiple(fine.t1, scale)
-        low = degrade(high, scale).astype(np.float32)
-        inputs = prepare(
-            low, t1, guided=guided, scale=scale, target_shape=high.shape[-2:]
+        subject = subject_with_truth(
+            high,
+            None if fine.t1 is None else crop_to_multiple(fine.t1, scale),
+            degrade(high, scale).astype(np.float32),
+            stages=stages,
+            stage_blur=stage_blur,
+            number=number,
         )
-        seen, guide = inputs.normalised()
-        filled = _filled(seen, number)
-        subjects.append(
-            Subject(
-                seen[filled],
-                None if guide is None else guide[filled],
-                inputs.plan(stages=stages, stage_blur=stage_blur),
-                weight,
-                truth=inputs.t2_scale.forward(high[filled]),
-                spacing_mm=fine.spacing_mm,
-            )
-        )
+        subjects.append(replace(subject, weight=weight, spacing_mm=fine.spacing_mm))
     return subjects
+
+
+def subject_with_truth(
+    high: Stack,
+    t1: Stack | None,
+    low: Stack,
+    *,
+    stages: int,
+    stage_blur: StageBlur,
+    number: int = 1,
+) -> Subject:
+    """A subject whose T2 is known on the target grid and as observed.
+
+    Args:
+        high: T2 slices of shape ``(n, H, W)``.
+        t1: Guide slices of the same shape, or `None`.
+        low: What a coarse scan shows of `high`, of shape ``(n, h, w)``.
+        stages: Number of stages.
+        stage_blur: As in `CascadePlan.create`.
+        number: Its number, for messages.
+
+    Raises:
+        DataError: If no slice holds anything.
+    """
+    inputs = prepare(
+        low, t1, guided=t1 is not None, scale=None, target_shape=high.shape[-2:]
+    )
+    seen, guide = inputs.normalised()
+    filled = _filled(seen, number)
+    return Subject(
+        seen[filled],
+        None if guide is None else guide[filled],
+        inputs.plan(stages=stages, stage_blur=stage_blur),
+        truth=inputs.t2_scale.forward(high[filled]),
+    )
+
+
+def _factors(
+    pair: Pair,
+    number: int,
+    scale: tuple[float, float],
+    scale_range: tuple[float, float],
+) -> tuple[float, float]:
+    """The factors of a pair of arrays, by their sizes; of any other, the scale."""
+    factors = scale
+    if is_array(pair[0]) and is_array(pair[1]):
+        shapes = zip(np.shape(pair[1])[-2:], np.shape(pair[0])[-2:], strict=True)
+        rows, columns = (fine / coarse for fine, coarse in shapes)
+        factors = (rows, columns)
+    if min(factors) < 1.0 or served_factors(factors, scale, scale_range) is None:
+        raise UnknownScaleError(
+            f"training pair {number} has scale {scale_text(factors)}, the range is"
+            f" {served_text(scale, scale_range)}",
+            mend="leave the pair out, or widen scale_range",
+        )
+    return factors
 
 
 def _weighted(

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from guided_sr.errors import DataError, PathLike
 
-__all__ = ["IntensityScale", "fit_intensity"]
+__all__ = ["IntensityScale", "Normalised", "fit_intensity"]
 
 _LOW, _HIGH = 0.5, 99.5
 
@@ -68,6 +68,32 @@ class IntensityScale:
             raise DataError(
                 "a stored intensity range needs the numbers low and high"
             ) from error
+
+
+class Normalised:
+    """Slices in the working range, made as they are asked for.
+
+    Args:
+        stack: Intensities of shape ``(n, h, w)``; a view will do.
+        scale: Their map.
+    """
+
+    def __init__(self, stack: np.ndarray, scale: IntensityScale) -> None:
+        self.stack = stack
+        self.scale = scale
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of slices, rows and columns."""
+        return self.stack.shape
+
+    def __len__(self) -> int:
+        """Number of slices."""
+        return len(self.stack)
+
+    def __getitem__(self, part: slice) -> np.ndarray:
+        """Some slices, float32, in one piece."""
+        return self.scale.forward(np.ascontiguousarray(self.stack[part]))
 
 
 def fit_intensity(

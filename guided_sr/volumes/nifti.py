@@ -26,16 +26,12 @@ from guided_sr.errors import (
     UsageError,
 )
 from guided_sr.volumes import memory
-from guided_sr.volumes.container import read_head, read_payload, sha256_of
+from guided_sr.volumes.container import read_payload, sha256_of
 from guided_sr.volumes.finite import as_float32, make_finite
 from guided_sr.volumes.forms import FORMS, Form, affine_of, is_affine
-from guided_sr.volumes.header import (
-    HEAD_BYTES,
-    count_extensions,
-    parse,
-    refuse_unreal,
-)
+from guided_sr.volumes.header import count_extensions, refuse_unreal
 from guided_sr.volumes.locate import MGH_SUFFIXES, locate, suffix_of
+from guided_sr.volumes.peek import read_layout
 
 __all__ = ["Reading", "Volume", "read_volume", "sha256_of"]
 
@@ -164,9 +160,7 @@ def load(
     affine: np.ndarray | None = None,
 ) -> Loaded:
     """Header checks, then the voxels as float32."""
-    mgh = suffix_of(path) in MGH_SUFFIXES
-    head = read_head(path, HEAD_BYTES, name=name)
-    layout = parse(head, mgh=mgh, path=path, name=name, frame=how.frame)
+    layout, head = read_layout(path, name=name, frame=how.frame)
     _refuse_huge((*layout.shape, layout.frames), max_voxels, path, name)
     if affine is None:
         affine = affine_of(
@@ -177,6 +171,7 @@ def load(
             prefer=how.prefer,
             assume=how.assume_affine,
         )
+    mgh = suffix_of(path) in MGH_SUFFIXES
     payload = read_payload(path, head, layout.end, name=name, allow_tail=mgh)
     stored = ArrayProxy(
         io.BytesIO(payload.content),

@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -18,14 +19,18 @@ from scipy import stats
 from guided_sr.errors import DataError, GeometryError, warn_user
 from guided_sr.volumes.geometry import voxel_sizes
 from guided_sr.volumes.intensity import IntensityScale, fit_intensity
-from guided_sr.volumes.nifti import Volume
+from guided_sr.volumes.nifti import Volume, read_volume
+from guided_sr.volumes.saving import LONGEST_AXIS
+from guided_sr.volumes.target import TargetGrid
 
 __all__ = [
     "LEAST_VOXELS",
     "examine",
     "examine_pair",
+    "read_examined",
     "refuse_other_person",
     "refuse_short_axes",
+    "refuse_target",
 ]
 
 LEAST_VOXELS = 8
@@ -40,6 +45,20 @@ _CENTRE = 0.5  # of the half axes of what the T2 shows
 _SKEW = 0.3
 _STRIPPED = 0.2  # of the T2's foreground
 _FOREGROUND = 0.15
+
+
+def read_examined(source: Any, *, name: str, **how: Any) -> Volume:
+    """Read an image and look at it, unless it has been read already.
+
+    Args:
+        source: As in `read_volume`.
+        name: What to call it in messages.
+        **how: As in `read_volume`.
+    """
+    volume = read_volume(source, name=name, **how)
+    if not isinstance(source, Volume):
+        examine(volume, name=name)
+    return volume
 
 
 def examine(volume: Volume, *, name: str) -> None:
@@ -206,6 +225,29 @@ def refuse_short_axes(
             f"the {name} has an axis of {shortest} voxels to be enlarged",
             path=path,
             mend=f"give an image with at least {LEAST_VOXELS} along it",
+        )
+
+
+def refuse_target(grid: TargetGrid, *, path: Path | None) -> None:
+    """Refuse the grid of a result that cannot be made or stored.
+
+    Args:
+        grid: Grid of the T2 and of the result.
+        path: File of the T2, for messages.
+
+    Raises:
+        DataError: If an axis to be enlarged is too short, or one of the result too
+            long.
+    """
+    if grid.enlarged:
+        refuse_short_axes(grid.shape, grid.enlarged, name="T2", path=path)
+    longest = max(grid.target_shape)
+    if longest > LONGEST_AXIS:
+        raise DataError(
+            f"the result would have an axis of {longest} voxels; NIfTI holds"
+            f" {LONGEST_AXIS}",
+            path=path,
+            mend="crop the T2, or take a smaller scale",
         )
 
 

@@ -122,7 +122,7 @@ def staged(
     try:
         with _explained(out):
             write(temporary)
-            temporary.chmod(0o666 & ~_umask())
+            temporary.chmod(file_mode())
             _sync(temporary)
         yield temporary
     finally:
@@ -245,10 +245,11 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
-def _umask() -> int:
+def file_mode() -> int:
+    """Permissions of a new file by the process's umask; temporary files have fewer."""
     mask = os.umask(0o077)
     os.umask(mask)
-    return mask
+    return 0o666 & ~mask
 
 
 @contextmanager

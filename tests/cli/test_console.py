@@ -11,16 +11,6 @@ from guided_sr.cli.framework import quiet_framework
 from guided_sr.cli.outputs import result_name
 
 
-def test_plain_progress_is_a_line_at_every_tenth(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    with Console().progress("slices") as advance:
-        for done in range(1, 101):
-            advance(done, 100)
-    lines = capsys.readouterr().err.splitlines()
-    assert lines == [f"slices: {n} of 100" for n in range(10, 101, 10)]
-
-
 def test_quiet_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
     console = Console(quiet=True)
     console.note("a")

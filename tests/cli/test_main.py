@@ -18,6 +18,7 @@ HEAVY = ("jax", "keras", "matplotlib", "nibabel", "numpy", "pydantic", "rich")
 HEAVY += ("scipy", "tensorflow", "torch")
 COMMANDS = (
     ["run"],
+    ["check"],
     ["demo"],
     ["train"],
     ["train", "external"],

@@ -3,11 +3,12 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from guided_sr.cli.main import main
-from guided_sr.presets import list_presets
+from guided_sr.presets import find_preset, is_packaged, list_presets
 
 
 def test_list_prints_what_the_registry_holds(
@@ -20,22 +21,117 @@ def test_list_prints_what_the_registry_holds(
     assert [line.split()[0] for line in shown[1:]] == list_presets()
 
 
-def test_list_tells_scale_stages_and_size(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_list_tells_scale_stages_size_and_whether_it_is_here(
+    far_entry: dict[str, Any],
+    preset_server: Any,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    files = {"stage_1.weights.h5": {"sha256": "0", "bytes": 2_000_000}}
-    entry = {"scale": [4, 4], "stages": 3, "description": "axial", "files": files}
-    monkeypatch.setattr("guided_sr.presets.list_presets", lambda: ["grdn_t2_x4"])
-    monkeypatch.setattr("guided_sr.presets.describe_preset", lambda _: entry)
+    far_entry["files"]["stage_1.weights.h5"]["bytes"] = 2_000_000
     assert main(["models", "list"]) == 0
     assert capsys.readouterr().out.splitlines()[1].split() == [
-        *("grdn_t2_x4", "4", "3", "2.0", "MB", "axial")
+        *("far_x2", "2", "2", "2.0", "MB", "to", "download", "far")
     ]
+    assert main(["models", "list", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["far_x2"]["folder"] is None
+    assert preset_server.requests == []
 
 
-def test_the_packaged_presets_are_whole(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_presets_that_are_here_are_whole(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    here = [name for name in list_presets() if find_preset(name)]
     assert main(["models", "verify"]) == 0
-    assert capsys.readouterr().out.count("as they should be") == len(list_presets())
+    assert capsys.readouterr().out.count("as they should be") == len(here)
+
+
+@pytest.mark.parametrize("command", ["--help", "--version", "info"])
+def test_nothing_is_downloaded_before_a_preset_is_asked_for(
+    command: str, preset_server: Any
+) -> None:
+    assert main([command]) == 0
+    assert preset_server.requests == []
+
+
+def test_pull_brings_a_preset_that_path_and_verify_then_know(
+    far_entry: dict[str, Any],
+    preset_server: Any,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for part in ("path", "verify"):
+        assert main(["models", part, "far_x2"]) == 66
+        assert "Mend: guided-sr models pull far_x2" in capsys.readouterr().err
+    assert main(["models", "verify"]) == 0
+    assert "far_x2: not on this machine" in capsys.readouterr().err
+    assert preset_server.requests == []
+    assert main(["models", "pull", "far_x2"]) == 0
+    folder = capsys.readouterr().out
+    assert Path(folder.strip()).is_relative_to(tmp_path / "home")
+    assert main(["models", "path", "far_x2"]) == 0
+    assert capsys.readouterr().out == folder
+    assert main(["models", "verify"]) == 0
+    assert "far_x2: 3 files as they should be" in capsys.readouterr().out
+
+
+def test_path_alone_prints_the_cache(
+    far_entry: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["models", "path"]) == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'home'}\n"
+
+
+def test_what_was_pulled_into_a_folder_serves_as_home(
+    far_entry: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["models", "pull", "--all", "--quiet", "--to", str(tmp_path)]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert not (tmp_path / "home").exists()
+    monkeypatch.setenv("GUIDED_SR_HOME", str(tmp_path))
+    monkeypatch.setenv("GUIDED_SR_OFFLINE", "1")
+    assert main(["models", "path", "far_x2"]) == 0
+    assert capsys.readouterr().out == printed.out
+
+
+def test_packaged_presets_are_copied_into_a_folder_and_not_into_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GUIDED_SR_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("GUIDED_SR_OFFLINE", "1")
+    names = [name for name in list_presets() if is_packaged(name)]
+    assert main(["models", "pull", *names]) == 0
+    assert not (tmp_path / "home").exists()
+    assert main(["models", "pull", *names, "--to", str(tmp_path / "to")]) == 0
+    copies = capsys.readouterr().out.splitlines()[len(names) :]
+    assert [Path(copy).name for copy in copies] == names
+    for copy in copies:
+        assert main(["models", "verify", copy]) == 0
+
+
+def test_a_failed_pull_is_74_in_one_line(
+    far_entry: dict[str, Any], preset_server: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    far_entry["urls"] = [preset_server.url("none")]
+    assert main(["models", "pull", "far_x2"]) == 74
+    assert capsys.readouterr().err.splitlines()[-1].startswith("ERROR [E-IO] ")
+
+
+@pytest.mark.parametrize("names", [(), ("--all", "far_x2")])
+def test_pull_wants_names_or_all(
+    names: tuple[str, ...], far_entry: dict[str, Any], preset_server: Any
+) -> None:
+    assert main(["models", "pull", *names]) == 64
+    assert preset_server.requests == []
+
+
+def test_a_name_that_is_unknown_stops_a_pull_before_it_begins(
+    far_entry: dict[str, Any], preset_server: Any
+) -> None:
+    assert main(["models", "pull", "far_x2", "far_x9"]) == 64
+    assert preset_server.requests == []
 
 
 def test_a_folder_can_be_located_and_verified(
@@ -50,7 +146,7 @@ def test_a_folder_can_be_located_and_verified(
     assert main(["models", "verify", str(copy)]) == 65
 
 
-@pytest.mark.parametrize("part", ["path", "verify"])
+@pytest.mark.parametrize("part", ["path", "verify", "pull"])
 def test_an_unknown_preset_is_64(part: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", part, "grdn_t9"]) == 64
     assert capsys.readouterr().err.startswith("ERROR [E-PRESET] ")

@@ -37,7 +37,8 @@ def test_the_result_has_the_field_of_view_of_the_t2_and_a_full_sidecar(
     assert note["IntendedUse"].startswith("Research use only")
     assert block["command"].startswith("guided-sr run -i ")
     assert block["inputs"]["t1"]["sha256"] == sha256_of(pair.t1)
-    assert block["options"]["scale"] == [2.0, 2.0]
+    assert block["options"]["scale"] == [2.0, 2.0, 1.0]
+    assert block["qc"]["consistency_after"] <= block["qc"]["consistency_before"]
     assert block["warnings"] == []
 
 
@@ -229,7 +230,11 @@ def _link_to_the_input(pair: Any, _: Path) -> dict[str, str]:
         ({"--scale": "-2"}, 64, "E-USAGE"),
         ({"--scale": "nan"}, 64, "E-USAGE"),
         ({"--model": "grdn_t9"}, 64, "E-PRESET"),
-        ({"--model": None}, 64, "E-USAGE"),
+        ({"--scale": "0.5x2x2"}, 64, "E-USAGE"),
+        ({"--scale": "2x2"}, 64, "E-USAGE"),
+        ({"--axes": "slice"}, 64, "E-USAGE"),
+        ({"--target-voxel": "-1"}, 64, "E-USAGE"),
+        ({"--slice-gap": "1"}, 64, "E-USAGE"),
         (_truncate, 65, "E-DATA"),
         (_not_an_image, 65, "E-DATA"),
         (_constant, 65, "E-DATA"),
@@ -290,6 +295,44 @@ def test_a_folder_that_may_not_be_written_is_73(
         pair.folder.chmod(0o700)
 
 
+@pytest.fixture
+def for_other_images(model_dir: Path, tmp_path: Path) -> Path:
+    """A model whose card is for T2s of 1.6 to 2.5 mm; the pair's has 8 mm."""
+    folder = tmp_path / "ranged"
+    shutil.copytree(model_dir, folder)
+    usage = {"range": {"t2_mm": [1.6, 2.5], "factors": [1.8, 2.2]}}
+    (folder / "metadata.json").write_text(json.dumps(usage), encoding="utf-8")
+    return folder
+
+
+def test_an_image_outside_the_card_is_warned_of_with_the_range(
+    pair: Any, for_other_images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = pair.folder / "sr.nii.gz"
+    assert main(pair.arguments(for_other_images, "-o", str(out))) == 0
+    words = "the T2 has voxels of 8 mm in-plane; the model is for 1.6 to 2.5"
+    assert capsys.readouterr().err.count(words) == 1
+    note = json.loads(out.with_name("sr.json").read_text("utf-8"))
+    [told] = note["GuidedSR"]["warnings"]
+    assert words in told
+
+
+def test_strict_refuses_an_image_outside_the_card(
+    pair: Any,
+    for_other_images: Path,
+    model_dir: Path,
+    no_framework: None,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = pair.folder / "sr.nii.gz"
+    assert main(pair.arguments(for_other_images, "-o", str(out), "--strict")) == 65
+    shown = capsys.readouterr().err
+    assert "ERROR [E-DATA] the T2 has voxels of 8 mm" in shown
+    assert str(pair.t2) in shown
+    dry = ["-o", str(out), "--strict", "--dry-run"]
+    assert main(pair.arguments(model_dir, *dry)) == 0  # a card without a range
+
+
 def test_a_device_that_is_not_there_is_64(
     pair: Any, model_dir: Path, listing: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -321,7 +364,7 @@ def test_the_default_model_is_the_preset_of_the_scale(
     }
     asked = []
 
-    def locate(name: str) -> Path:
+    def locate(name: str, **_: bool) -> Path:
         asked.append(name)
         return model_dir
 
@@ -332,6 +375,43 @@ def test_the_default_model_is_the_preset_of_the_scale(
     files = ["run", "-i", str(pair.t2), "-g", str(pair.t1), "--dry-run"]
     assert main([*files, "--scale", "2"]) == 0
     assert set(asked) == {"grdn_t2_x2"}
+
+
+def test_a_preset_that_is_not_here_is_downloaded_once_and_used(
+    pair: Any,
+    model_dir: Path,
+    publish_preset: Any,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    server = publish_preset(model_dir)
+    result = tmp_path / "sr.nii.gz"
+    files = ["run", "-i", str(pair.t2), "-g", str(pair.t1), "-o", str(result)]
+    assert main([*files, "--scale", "2"]) == 0
+    assert "downloading tiny_x2" in capsys.readouterr().err
+    asked = len(server.requests)
+    assert asked == len(server.entry["files"])
+    assert main([*files, "--model", "tiny_x2", "--force"]) == 0
+    assert len(server.requests) == asked
+
+
+def test_a_preset_that_cannot_be_downloaded_leaves_no_output(
+    pair: Any,
+    model_dir: Path,
+    no_framework: None,
+    publish_preset: Any,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    server = publish_preset(model_dir)
+    server.entry["urls"] = [server.url("page")]
+    result = tmp_path / "sr.nii.gz"
+    files = ["run", "-i", str(pair.t2), "-g", str(pair.t1), "-o", str(result)]
+    assert main([*files, "--scale", "2", "--quiet"]) == 74
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("ERROR [E-IO] ")
+    assert "a web page came" in line
+    assert not result.exists()
 
 
 def test_an_unknown_scale_lists_the_known_ones(

@@ -43,7 +43,7 @@ def test_a_real_pair_keeps_its_field_of_view(open_ms: Path, tmp_path: Path) -> N
     assert abs(voxels.mean() - before.mean()) < 0.01 * before.mean()
     record = json.loads((tmp_path / "t2_sr.json").read_text("utf-8"))
     assert "Research use only" in record["IntendedUse"]
-    assert record["GuidedSR"]["plan"]["level_shapes"][-1] == [812, 896]
+    assert record["GuidedSR"]["plan"]["in_plane"]["level_shapes"][-1] == [812, 896]
 
     before_run = out.stat().st_mtime_ns
     assert main(command) == 0  # up to date

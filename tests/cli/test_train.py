@@ -71,24 +71,33 @@ def test_other_options_on_the_same_checkpoints_are_64(
     assert "other options" in capsys.readouterr().err
 
 
-def test_a_model_goes_on_from_a_preset_whose_network_it_takes(
-    pair: Any, model_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_preset_is_fine_tuned_whose_network_is_taken(
+    tall_pair: Any, model_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = tmp_path / "model"
-    pair.truth.unlink()
     start = json.loads((model_dir / "config.json").read_text("utf-8"))
-    command = ["train", "external", "--data", str(pair.folder), "-o", str(model)]
+    command = ["train", "external", "--data", str(tall_pair.folder), "-o", str(model)]
     command += ["--init", str(model_dir), "--back-projection", "exact"]
     command += ["--guide-jitter", "4", "--loss", "l2", "--max-steps", "1"]
     command += ["--batch-size", "2", "--patch-size", "16", "--precision", "float32"]
     assert main(command) == 0
-    assert f"start            {model_dir.name} (sha256 " in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert "WARNING the model to start from has back-projection 'ibp', this" in shown
+    assert f"start            {model_dir.name} (sha256 " in shown
+    assert "held out         20 % of the subjects" in shown
+    assert "2 stages of at most 1 steps" in shown
+    assert "stage 1 of 2, epoch 1 of at most 1: " in shown
+    assert ", held out before " in shown
+    assert shown.count(" weights are kept\n") == 2
     config = json.loads((model / "config.json").read_text("utf-8"))
     assert config["backbone"] == start["backbone"]
     assert config["scale"] == start["scale"]
     assert config["stages"] == start["stages"]
     assert config["back_projection"]["method"] == "exact"
     text = (model / "metadata.json").read_text("utf-8")
+    for decision in json.loads(text)["held_out"]:
+        assert decision["kept"] >= decision["before"]
+        assert decision["weights"] in ("old", "new")
     record = json.loads(text)["training"]
     assert record["kind"] == "external"
     assert record["init_sha256"] == start["weights"]
@@ -113,6 +122,9 @@ def test_a_model_goes_on_from_a_preset_whose_network_it_takes(
         (["--data", "{folder}", "--init", "{model}", "--stages", "3"], 64),
         (["--data", "{folder}", "--init", "{model}", "--backbone", "srcnn"], 64),
         (["--data", "{folder}", "--init", "{model}", "--no-guide"], 64),
+        (["--data", "{folder}", "--validation-share", "0.2"], 64),
+        (["--data", "{folder}", "--init", "{model}", "--validation-share", "2"], 64),
+        (["--data", "{folder}", "--init", "{model}"], 65),
         (["--data", "{folder}", "-o", "{t1}"], 73),
     ],
 )
@@ -132,6 +144,47 @@ def test_what_cannot_work_is_refused_before_a_framework_is_loaded(
     shown = capsys.readouterr().err.splitlines()[-1]
     assert shown.startswith("ERROR [E-")
     assert not model.exists()
+
+
+def test_pairs_to_watch_decide_in_a_fine_tuning(
+    tall_pair: Any,
+    pair: Any,
+    model_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    seen: dict[str, Any] = {}
+
+    def fit(*_: Any, **how: Any) -> None:
+        seen.update(how)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(GuidedSRModel, "fit_external", fit)
+    pair.truth.unlink()
+    command = ["train", "external", "--data", str(tall_pair.folder), "-o"]
+    command += [str(tmp_path / "m"), "--init", str(model_dir)]
+    assert main([*command, "--validation", str(pair.folder)]) == 130
+    [(t2, _)] = seen["validation"]
+    assert t2.path == pair.t2
+    assert "the 1 pairs to watch decide" in capsys.readouterr().err
+    assert main([*command, "--validation-share", "0.25"]) == 130
+    assert seen["validation"] == 0.25
+
+
+def test_too_few_slices_to_fine_tune_on_are_refused_with_the_minimum(
+    pair: Any,
+    model_dir: Path,
+    tmp_path: Path,
+    no_framework: None,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pair.truth.unlink()
+    command = ["train", "external", "--data", str(pair.folder), "-o"]
+    assert main([*command, str(tmp_path / "m"), "--init", str(model_dir)]) == 65
+    assert "2 slices to learn from; fine-tuning needs at least 8" in (
+        capsys.readouterr().err
+    )
 
 
 def test_without_a_scale_and_a_start_there_is_nothing_to_learn(

@@ -13,12 +13,14 @@ from guided_sr.cli.main import build_parser
 from guided_sr.cli.train_options import BACKBONES, TRAINING
 from guided_sr.model import fitting
 from guided_sr.networks.registry import backbone_names, takes_guide
+from guided_sr.training import holdout
 
 DEFAULTS = {
     "external": {},
     "supervised": fitting.SUPERVISED_DEFAULTS,
     "internal": fitting.INTERNAL,
 }
+WITH_INIT = {"external": fitting.FINE_TUNING, "internal": fitting.REFINEMENT}
 FIT = {part: getattr(GuidedSRModel, f"fit_{part}") for part in DEFAULTS}
 
 
@@ -41,22 +43,30 @@ def test_the_networks_and_their_guides_are_those_of_the_registry() -> None:
 @pytest.mark.parametrize("part", DEFAULTS)
 def test_the_help_of_each_way_tells_its_own_defaults(part: str) -> None:
     options = fitting.training_options({}, DEFAULTS[part])
-    refined = fitting.training_options({}, fitting.REFINEMENT)
+    started = fitting.training_options({}, WITH_INIT.get(part, DEFAULTS[part]))
     for name in TRAINING:
         action = actions(part)[name]
         found = re.search(r"\(default: ([^;)]+)(?:; (\S+) with --init)?", action.help)
         assert found
         told = [type(getattr(options, name))(text) for text in found.groups() if text]
         expected = [getattr(options, name)]
-        if part == "internal" and getattr(refined, name) != expected[0]:
-            expected.append(getattr(refined, name))
+        if getattr(started, name) != expected[0]:
+            expected.append(getattr(started, name))
         assert told == expected
 
 
-@pytest.mark.parametrize(("part", "stages"), [("external", 3), ("supervised", 1)])
-def test_the_number_of_stages_told_is_that_of_the_model(part: str, stages: int) -> None:
-    assert f"(default: {stages}," in str(actions(part)["stages"].help)
-    assert inspect.signature(FIT[part]).parameters["stages"].default == stages
+def test_the_number_of_stages_told_is_that_of_the_model() -> None:
+    supervised = inspect.signature(FIT["supervised"]).parameters["stages"].default
+    assert f"(default: {supervised}," in str(actions("supervised")["stages"].help)
+    for part in ("external", "internal"):
+        told = str(actions(part)["stages"].help)
+        assert f"(default: {fitting.EXTERNAL_STAGES}," in told
+
+
+def test_the_share_held_out_is_that_of_the_model() -> None:
+    assert f"(default: {holdout.SHARE:g})" in str(
+        actions("external")["validation_share"].help
+    )
 
 
 def test_the_time_of_an_internal_learning_is_bounded_as_in_the_model() -> None:

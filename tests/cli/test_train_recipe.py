@@ -17,6 +17,8 @@ scale = 2
 stages = 1
 licence = "Apache-2.0"
 data_licence = "none"
+[range]
+t2_mm = [1.6, 2.5]
 [training]
 max_steps = 2
 batch_size = 2
@@ -52,6 +54,7 @@ def test_a_recipe_gives_a_model_that_records_it(
     assert main(command) == 0
     record = json.loads((model / "metadata.json").read_text("utf-8"))
     assert record["recipe"]["name"] == "small"
+    assert record["range"] == {"t2_mm": [1.6, 2.5]}
     assert GuidedSRModel.from_preset(model).scale == (2.0, 2.0)
     assert main(command) == 73
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from guided_sr import degrade, head_phantom, upsample
+from guided_sr.errors import GuidedSRWarning
 from guided_sr.inference import cascade
 from guided_sr.inference.cascade import Window, batches, run_cascade
 from guided_sr.physics.back_projection import BackProjection, back_project
@@ -152,3 +153,84 @@ def test_strips_of_a_large_slice_join_without_a_seam(
     monkeypatch.setattr(cascade, "PIXELS_A_BATCH", pixels)
     strips = run_cascade(trained.networks, t2, t1, plan=plan, back_projection=how)
     np.testing.assert_allclose(strips, whole, atol=1e-5)
+
+
+class ResourceExhaustedError(Exception):
+    """Named as TensorFlow's."""
+
+
+@pytest.fixture
+def crowded(monkeypatch):
+    """A device on which networks get at most so many pixels: ``crowded(500)``."""
+    honest, sizes = cascade.compiled_call, []
+
+    def limit(pixels):
+        def call_of(network):
+            call = honest(network)
+
+            def limited(inputs):
+                batch, height, width, _ = inputs["t2"].shape
+                sizes.append(batch * height * width)
+                if sizes[-1] > pixels:
+                    raise ResourceExhaustedError("OOM when allocating tensor")
+                return call(inputs)
+
+            return limited
+
+        monkeypatch.setattr(cascade, "compiled_call", call_of)
+        return sizes
+
+    return limit
+
+
+def lifted(trained, head):
+    t2, t1 = head
+    plan = CascadePlan.create(t2.shape[1:], scale=2, stages=2)
+    stacks = (np.concatenate([x] * 3) for x in (t2, t1))
+    how = BackProjection("exact")
+    return run_cascade(trained.networks, *stacks, plan=plan, back_projection=how)
+
+
+def test_out_of_memory_takes_less_at_once_and_gives_the_same(
+    trained, head, monkeypatch, crowded
+):
+    wanted = lifted(trained, head)
+    monkeypatch.setattr(cascade, "PIXELS_A_BATCH", 100_000)
+    sizes = crowded(15_000)
+    out = lifted(trained, head)
+    assert max(sizes) > 15_000
+    assert np.abs(out - wanted).max() < 1e-4
+
+
+def test_without_another_device_the_error_stays(trained, head, crowded):
+    sizes = crowded(10)
+    with pytest.raises(ResourceExhaustedError):
+        lifted(trained, head)
+    assert len(sizes) == 1 + cascade.HALVINGS
+
+
+def test_after_three_halvings_the_cpu_takes_over(trained, head, monkeypatch, crowded):
+    wanted = lifted(trained, head)
+    used = []
+    scope = cascade.device_scope
+
+    def on(device):
+        used.append(device)
+        crowded(10**9)
+        return scope(device)
+
+    monkeypatch.setattr(cascade, "list_devices", lambda kind: [f"{kind}:0"])
+    monkeypatch.setattr(cascade, "device_scope", on)
+    monkeypatch.setattr(
+        cascade.StageRunner, "call", property(_current, lambda *_: None), raising=False
+    )
+    crowded(10)
+    with pytest.warns(GuidedSRWarning, match="rest is done on the CPU"):
+        out = lifted(trained, head)
+    assert set(used) == {"cpu"}
+    assert np.abs(out - wanted).max() < 1e-4
+
+
+def _current(runner):
+    """The call as it is patched now, not as it was when the runner was made."""
+    return cascade.compiled_call(runner.network)

@@ -116,7 +116,7 @@ def test_what_does_not_fit_together_is_refused(arrays, volumes):
     refused(t2, None, UsageError, "no T1")
     refused(t2, volumes[1], UsageError, "T2 is an array but the T1 is not")
     refused(volumes[0], t1, UsageError, "T1 is an array but the T2 is not")
-    refused(t2, t1, UsageError, "through-plane", axes="through-plane")
+    refused(*volumes, UsageError, "stacks of planes", scale=(2, 1))
     refused(t2, t1, UsageError, "at least 1", scale=0.5)
 
 
@@ -148,3 +148,19 @@ def test_a_coarse_guide_is_said(rng, t1_mm, words):
 def test_a_fine_guide_is_not_worth_a_word(volumes, recwarn):
     prepare(*volumes, guided=True, scale=2)
     assert not [w for w in recwarn if "finer" in str(w.message)]
+
+
+def test_sizes_are_measured_along_the_planes_of_the_t2(volumes):
+    inputs = prepare(*volumes, guided=True, scale=2)
+    found = inputs.measured()
+    assert found["factors"] == (2.0, 2.0)
+    assert found["t2_mm"] == pytest.approx((2.0, 2.0))
+    assert found["t1_mm"] == pytest.approx((1.0, 1.0))
+    assert inputs.paths() == {"t2_mm": None, "t1_mm": None}
+
+
+def test_arrays_tell_their_factors_only():
+    stack = np.arange(2 * 8 * 8.0).reshape(2, 8, 8)
+    inputs = prepare(stack, None, guided=False, scale=2, target_shape=(12, 16))
+    assert inputs.measured() == {"factors": (1.5, 2.0)}
+    assert inputs.paths() == {}

@@ -9,6 +9,8 @@ from guided_sr.metrics import consistency, psnr
 from guided_sr.physics.back_projection import BackProjection, back_project
 from guided_sr.physics.cascade_plan import CascadePlan
 from guided_sr.physics.degrade import crop_to_multiple, degrade, upsample
+from guided_sr.physics.operators import LineOperator, SeparableOperator
+from guided_sr.physics.slice_profile import SliceProfile
 
 
 @pytest.fixture
@@ -123,3 +125,28 @@ def test_a_real_slice_has_the_figures_measured_elsewhere(open_ms, scale, measure
     volume = nib.load(open_ms / "mni_patient07" / "t2.nii.gz")
     image = np.clip(np.asarray(volume.dataobj[:, :, 94], np.float64), 0.0, None)
     assert figures(image, scale) == pytest.approx(measured, abs=0.1)
+
+
+@pytest.mark.parametrize("method", ["ibp", "exact"])
+def test_a_volume_is_projected_as_its_planes_where_an_axis_stays(rng, method):
+    lines = LineOperator(16, 4, 1.7), LineOperator(12, 6, 0.85)
+    x, y = rng.random((16, 5, 12)), rng.random((4, 5, 6))
+    volume = SeparableOperator(lines[0], LineOperator(5, 5), lines[1])
+    out = back_project(x, y, volume, method=method)
+    planes = back_project(
+        np.moveaxis(x, 1, 0),
+        np.moveaxis(y, 1, 0),
+        SeparableOperator(*lines),
+        method=method,
+    )
+    np.testing.assert_allclose(out, np.moveaxis(planes, 0, 1), atol=1e-12)
+
+
+def test_the_exact_projection_of_a_volume_explains_the_observation(rng):
+    profile = SliceProfile("box", 0.2)
+    volume = SeparableOperator(
+        LineOperator(8, 4, 0.85), LineOperator(8, 4, 0.85), profile.line(20, 5)
+    )
+    y = rng.random((4, 4, 5))
+    x = back_project(np.zeros((8, 8, 20)), y, volume, method="exact", epsilon=0.0)
+    np.testing.assert_allclose(volume(x), y, atol=1e-6)

@@ -164,3 +164,21 @@ def test_an_image_keeps_its_precision_and_leading_axes(dtype, rng):
 def test_whole_numbers_are_taken_as_float64():
     operator = SeparableOperator.interpolation((4, 4), (8, 8))
     assert operator(np.ones((4, 4), np.int16)).dtype == np.float64
+
+
+def test_a_volume_has_a_matrix_for_each_axis(rng):
+    operator = SeparableOperator(
+        LineOperator(12, 3, 1.7, "box"), LineOperator(10, 10), LineOperator(8, 4, 0.85)
+    )
+    x, y = rng.random((2, 12, 10, 8)), rng.random((2, 3, 10, 4))
+    a, _, c = operator.matrices
+    np.testing.assert_allclose(
+        operator(x), np.einsum("ai,nijk,ck->najc", a, x, c), atol=1e-12
+    )
+    assert np.vdot(operator(x), y) == pytest.approx(np.vdot(x, operator.adjoint(y)))
+    assert operator.gain == 8
+
+
+def test_an_unknown_profile_is_refused():
+    with pytest.raises(ValueError, match="profile"):
+        sampling_matrix(4, 2, 1.0, "sinc")

@@ -42,9 +42,18 @@ def test_a_configuration_goes_through_json():
         (changed(stages=99), "stages"),
         (changed(scale=[4, 4, 4]), "scale"),
         (changed(stage_blur="paper"), "stage_blur"),
+        (changed(scale_range=[2, 3]), "does not hold the scale"),
+        (changed(scale_range=[6, 2]), "not a range"),
+        (changed(scale_range=[1, 6]), "not a range"),
         ({k: v for k, v in CONFIG.items() if k != "weights"}, "weights"),
     ],
 )
 def test_what_is_not_in_the_form_is_refused(config, place):
     with pytest.raises(ValidationError, match=place):
         PresetConfig.model_validate(config)
+
+
+def test_a_range_of_factors_is_optional():
+    assert PresetConfig.model_validate(CONFIG).scale_range is None
+    config = PresetConfig.model_validate(changed(scale=[4, 1], scale_range=[2, 6]))
+    assert config.scale_range == (2.0, 6.0)

@@ -1,20 +1,19 @@
 from __future__ import annotations
 
-import hashlib
 import json
 
-import h5py
-import numpy as np
 import pytest
 
 from guided_sr.errors import IOFailure, UnknownPresetError, WeightsError
 from guided_sr.presets import (
     describe_preset,
+    entries,
+    find_preset,
+    is_packaged,
     list_presets,
     locate_preset,
     read_config,
     read_metadata,
-    store,
     verify_preset,
 )
 from guided_sr.presets.store import weights_files
@@ -22,27 +21,14 @@ from guided_sr.presets.store import weights_files
 MAX_BYTES = 30_000_000
 
 
+HERE = list(filter(find_preset, list_presets()))
+PACKAGED = list(filter(is_packaged, list_presets()))
+
+
 @pytest.fixture
-def folder(tmp_path):
-    """A preset of two stages whose weights are one small array each."""
-    folder = tmp_path / "mine"
-    folder.mkdir()
-    digests = {}
-    for stage in (1, 2):
-        path = folder / f"stage_{stage}.weights.h5"
-        with h5py.File(path, "w") as file:
-            file["kernel"] = np.full(10, stage, np.float32)
-        digests[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
-    config = {
-        "guided_sr_version": "0.1.0",
-        "backbone": {"name": "grdn"},
-        "guided": True,
-        "scale": [2, 2],
-        "stages": 2,
-        "weights": digests,
-    }
-    (folder / "config.json").write_text(json.dumps(config))
-    return folder
+def folder(far_preset):
+    """A preset of two stages that the registry does not know."""
+    return far_preset
 
 
 def test_a_folder_is_a_preset(folder):
@@ -55,7 +41,7 @@ def test_a_folder_is_a_preset(folder):
 
 
 def test_an_unknown_name_lists_the_known_ones(monkeypatch):
-    monkeypatch.setattr(store, "registry", lambda: {"b_x4": {}, "a_x2": {}})
+    monkeypatch.setattr(entries, "registry", lambda: {"b_x4": {}, "a_x2": {}})
     with pytest.raises(UnknownPresetError, match=r"'c_x8'.*a_x2, b_x4") as refusal:
         locate_preset("c_x8")
     assert refusal.value.exit_code == 64
@@ -68,7 +54,8 @@ def test_a_folder_without_configuration_is_no_preset(tmp_path):
 
 
 def test_a_packaged_preset_without_files_is_named(monkeypatch):
-    monkeypatch.setattr(store, "registry", lambda: {"lost_x4": {"files": {}}})
+    files = {"config.json": {"sha256": "0" * 64, "bytes": 1}}
+    monkeypatch.setattr(entries, "registry", lambda: {"lost_x4": {"files": files}})
     with pytest.raises(WeightsError, match="lost_x4 are missing"):
         locate_preset("lost_x4")
 
@@ -126,13 +113,13 @@ def test_a_missing_configuration_is_a_failure_to_read(tmp_path):
 
 def test_a_file_that_the_registry_knows_otherwise_is_refused(folder, monkeypatch):
     entry = {"files": {"config.json": {"sha256": "0" * 64}}}
-    monkeypatch.setattr(store, "registry", lambda: {str(folder): entry})
+    monkeypatch.setattr(entries, "registry", lambda: {str(folder): entry})
     with pytest.raises(WeightsError, match="registry says"):
         verify_preset(folder)
 
 
-@pytest.mark.parametrize("name", list_presets())
-def test_every_packaged_preset_is_whole(name):
+@pytest.mark.parametrize("name", HERE)
+def test_every_preset_that_is_here_is_whole(name):
     digests = verify_preset(name)
     entry = describe_preset(name)
     folder = locate_preset(name)
@@ -148,12 +135,12 @@ def test_every_packaged_preset_is_whole(name):
 
 
 def test_the_packaged_presets_are_small():
-    folders = {locate_preset(name).parent for name in list_presets()}
-    size = sum(p.stat().st_size for f in folders for p in f.rglob("*") if p.is_file())
-    assert size < MAX_BYTES
+    entries_of = [describe_preset(name)["files"].values() for name in PACKAGED]
+    assert sum(file["bytes"] for files in entries_of for file in files) < MAX_BYTES
 
 
 def test_the_packaged_presets_and_their_folders_are_the_same():
-    for folder in {locate_preset(name).parent for name in list_presets()}:
+    assert [name for name in PACKAGED if entries.packaged_folder(name)] == PACKAGED
+    for folder in {locate_preset(name).parent for name in PACKAGED}:
         there = {p.parent.name for p in folder.glob("*/config.json")}
-        assert there == set(list_presets())
+        assert there == set(PACKAGED)

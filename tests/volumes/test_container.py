@@ -294,7 +294,7 @@ def test_a_file_replaced_while_it_is_read_asks_to_try_again(packed, monkeypatch)
         head = honest(path, count, name=name)
         return head[:100] + struct.pack("i", 12345) + head[104:]
 
-    monkeypatch.setattr("guided_sr.volumes.nifti.read_head", replaced)
+    monkeypatch.setattr("guided_sr.volumes.peek.read_head", replaced)
     refusal(packed, TryAgainError, 75)
 
 

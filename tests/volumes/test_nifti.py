@@ -17,6 +17,7 @@ from guided_sr.errors import (
 from guided_sr.volumes import nifti
 from guided_sr.volumes.geometry import corners
 from guided_sr.volumes.nifti import Volume, read_volume
+from guided_sr.volumes.peek import read_grid
 
 DATA = np.random.default_rng(0).normal(100, 30, (9, 8, 7)).astype(np.float32)
 
@@ -135,3 +136,13 @@ def test_all_real_images_are_read(open_ms):
         image = nib.load(path)
         np.testing.assert_array_equal(volume.data, np.asarray(image.dataobj))
         np.testing.assert_allclose(volume.affine, image.affine, atol=1e-6)
+
+
+def test_the_grid_is_known_without_the_voxels(nifti_pair, tmp_path):
+    affine, shape = read_grid(nifti_pair.t2)
+    whole = read_volume(nifti_pair.t2)
+    assert shape == whole.data.shape
+    np.testing.assert_array_equal(affine, whole.affine)
+    half = tmp_path / "half.nii.gz"
+    half.write_bytes(nifti_pair.t2.read_bytes()[:800])
+    assert read_grid(half)[1] == shape

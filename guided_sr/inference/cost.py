@@ -1,0 +1,73 @@
+"""What a volume will cost, from its plan alone: memory and time.
+
+No framework is loaded. The estimates are upper bounds of what was measured with
+TensorFlow on two cores; a test holds the memory of the arrays against them.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from guided_sr.physics.cascade_plan import CascadePlan
+
+if TYPE_CHECKING:
+    from guided_sr.inference.volume_plan import VolumePlan
+
+BASE_GIB = 1.2
+"""Framework, networks and one batch on the CPU, as measured."""
+
+BLOCK_BYTES = 2**28
+"""One block of the last back-projection, with its copies."""
+
+TFLOPS = {"float32": 0.25, "bfloat16": 1.0}
+"""Throughput that two cores reached, in 10^12 operations a second."""
+
+
+def array_bytes(plan: VolumePlan, t1_shape: tuple[int, ...] | None) -> int:
+    """Most memory that the arrays of a volume take at once, in bytes.
+
+    Args:
+        plan: The plan.
+        t1_shape: Sizes of the T1 as it comes; `None` without guide.
+    """
+    low, high = math.prod(plan.shape), math.prod(plan.target_shape)
+    t1 = 0 if t1_shape is None else math.prod(t1_shape)
+    guide = 0 if t1_shape is None else 4 * high
+    held = 4 * low + 4 * t1 + guide  # T2, T1 and guide: float32
+    resampling = 12 * t1 + high  # a blurred copy, the spline's float64, a mask
+    fitting = 10 * max(high if guide else 0, low)  # voxels above 0, twice, and masks
+    between = 0
+    if plan.in_plane is not None and plan.through_plane is not None:
+        between = 8 * high * plan.shape[plan.across] // plan.target_shape[plan.across]
+    working = 4 * high + between + 16 * low
+    blocks = min(BLOCK_BYTES, 24 * high)
+    if not any(line.is_identity for line in plan.observation.lines):
+        blocks = 20 * high  # nothing to cut it along
+    saving = 4 * high + 10 * high  # the file as bytes, read back, and a mask
+    return held + max(resampling, fitting, working + blocks, saving)
+
+
+def memory_gib(plan: VolumePlan, t1_shape: tuple[int, ...] | None) -> float:
+    """Memory that a run needs, in GiB."""
+    return BASE_GIB + array_bytes(plan, t1_shape) / 2**30
+
+
+def network_pixels(plan: VolumePlan) -> tuple[int, int]:
+    """Pixels that go through the networks in-plane, and across the slices."""
+    in_plane = through = 0
+    if plan.in_plane is not None:
+        in_plane = _pixels(plan.in_plane) * plan.shape[plan.across]
+    if plan.through_plane is not None:
+        stacks = zip(plan.through_plane, reversed(plan.within), strict=True)
+        through = sum(_pixels(one) * plan.target_shape[axis] for one, axis in stacks)
+    return in_plane, through
+
+
+def seconds(pixels: int, parameters: int, precision: str) -> float:
+    """About how long two cores take; each weight multiplies each pixel once."""
+    return 2.0 * pixels * parameters / (TFLOPS[precision] * 1e12)
+
+
+def _pixels(plan: CascadePlan) -> int:
+    return sum(math.prod(plan.level_shape(k)) for k in range(1, plan.stages + 1))

@@ -1,0 +1,227 @@
+"""Super-resolve a volume: slices in-plane, planes across the slices, one projection.
+
+The work is done along RAS+ and in the range of the networks. Nothing here holds more
+than the result, the guide and the T2 at once: slices are normalised as they are needed,
+both plane stacks are added into one array, and the last back-projection works on it in
+blocks wherever an axis was left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from guided_sr.errors import UsageError
+from guided_sr.inference.cascade import Progress, run_cascade
+from guided_sr.inference.volume_inputs import Estimate, VolumeInputs, Voxels
+from guided_sr.inference.volume_plan import VolumePlan
+from guided_sr.physics.back_projection import BackProjection, back_project
+from guided_sr.physics.cascade_plan import CascadePlan
+from guided_sr.physics.operators import LineOperator, SeparableOperator
+from guided_sr.volumes import Normalised
+
+_BLOCK = 2**23  # voxels of the result that are projected at once
+_NOTHING = BackProjection(None)
+
+
+class Cascade(NamedTuple):
+    """What a model brings to a volume.
+
+    Attributes:
+        networks: One a stage.
+        back_projection: What follows each stage.
+        guided: Whether the networks take the guide.
+    """
+
+    networks: Sequence[keras.Model]
+    back_projection: BackProjection
+    guided: bool
+
+
+def super_resolve(
+    inputs: VolumeInputs,
+    *,
+    in_plane: Cascade | None = None,
+    through_plane: Cascade | None = None,
+    progress: Progress | None = None,
+) -> Estimate:
+    """Super-resolve a volume as planned.
+
+    Args:
+        inputs: The inputs and their plan.
+        in_plane: Model of the slices, where in-plane axes are enlarged.
+        through_plane: Model of the planes across the slices, where there are more
+            slices in the result.
+        progress: Called with the slices and planes done and their number.
+
+    Returns:
+        The result, which after one last back-projection, of the whole volume, explains
+        the T2.
+
+    Raises:
+        UsageError: If a model is missing.
+    """
+    plan = inputs.plan
+    observed = inputs.scale.forward(inputs.low)
+    steps = _Steps(plan, progress)
+    x, last = observed, _NOTHING
+    if plan.in_plane is not None:
+        model = _needed(in_plane, "in-plane")
+        x, last = _slices(x, inputs, model, plan.in_plane, steps), model.back_projection
+    if plan.through_plane is not None:
+        model = _needed(through_plane, "slice")
+        x = _planes(x, inputs, model, plan.through_plane, steps)
+        last = model.back_projection
+    low, high = inputs.scale.low, inputs.scale.high
+    floor = -low / (high - low) if inputs.low.min() >= 0.0 else -np.inf
+    residual, misfit = _explained(x, observed, plan.observation, last, floor=floor)
+    for plane in x:
+        plane[...] = inputs.scale.inverse(plane)
+        if np.isfinite(floor):
+            np.maximum(plane, 0.0, out=plane)
+    residual *= np.float32(high - low)
+    return Estimate(x, residual, misfit)
+
+
+def _needed(model: Cascade | None, axes: str) -> Cascade:
+    if model is None:
+        raise UsageError(
+            f"the plan enlarges {axes} axes, but there is no model for them",
+            mend="give one, or other axes",
+        )
+    return model
+
+
+class _Steps:
+    """Progress of all parts as one count."""
+
+    def __init__(self, plan: VolumePlan, progress: Progress | None) -> None:
+        self.progress = progress
+        self.done = 0
+        self.total = 0
+        if plan.in_plane is not None:
+            self.total += plan.shape[plan.across]
+        if plan.through_plane is not None:
+            self.total += sum(plan.target_shape[axis] for axis in plan.within)
+
+    def part(self, count: int) -> Callable[[int, int], None]:
+        """Progress of a part of so many slices."""
+        before, self.done = self.done, self.done + count
+
+        def tell(done: int, _: int) -> None:
+            if self.progress is not None:
+                self.progress(before + done, self.total)
+
+        return tell
+
+
+def _slices(
+    x: Voxels,
+    inputs: VolumeInputs,
+    model: Cascade,
+    plan: CascadePlan,
+    steps: _Steps,
+) -> Voxels:
+    """Enlarge the slices as they lie."""
+    across = inputs.plan.across
+    shape = list(inputs.plan.target_shape)
+    shape[across] = x.shape[across]
+    out = np.zeros(shape, np.float32)
+    guide = None
+    if model.guided and inputs.guide is not None:
+        data = inputs.guide.data
+        if data.shape[across] != x.shape[across]:  # as thick as the slices
+            lines = [LineOperator(n, n) for n in data.shape]
+            lines[across] = inputs.plan.slices
+            data = SeparableOperator(*lines)(data)
+        guide = Normalised(np.moveaxis(data, across, 0), inputs.guide.scale)
+    run_cascade(
+        model.networks,
+        np.moveaxis(x, across, 0),
+        guide,
+        plan=plan,
+        back_projection=model.back_projection,
+        last=_NOTHING,
+        out=np.moveaxis(out, across, 0),
+        progress=steps.part(x.shape[across]),
+    )
+    return out
+
+
+def _planes(
+    x: Voxels,
+    inputs: VolumeInputs,
+    model: Cascade,
+    plans: tuple[CascadePlan, CascadePlan],
+    steps: _Steps,
+) -> Voxels:
+    """Enlarge planes across the slices, cut both ways, and take the mean."""
+    across, within = inputs.plan.across, inputs.plan.within
+    out = np.zeros(inputs.plan.target_shape, np.float32)
+    for plan, columns, along in zip(plans, within, reversed(within), strict=True):
+        axes = (along, across, columns)
+        guide = None
+        if model.guided and inputs.guide is not None:
+            planes = np.transpose(inputs.guide.data, axes)
+            guide = Normalised(planes, inputs.guide.scale)
+        run_cascade(
+            model.networks,
+            np.transpose(x, axes),
+            guide,
+            plan=plan,
+            back_projection=model.back_projection,
+            last=_NOTHING,
+            out=np.transpose(out, axes),
+            share=0.5,
+            progress=steps.part(x.shape[along]),
+        )
+    return out
+
+
+def _explained(
+    x: Voxels,
+    y: Voxels,
+    operator: SeparableOperator,
+    how: BackProjection,
+    *,
+    floor: float,
+) -> tuple[Voxels, tuple[float, float]]:
+    """Back-project a volume in place, by blocks along an axis that was left alone.
+
+    Returns:
+        The residual, and its root mean square before and after.
+    """
+    residual = np.empty_like(y)
+    squares = np.zeros(2)
+    for block, local in _blocks(x.shape, operator):
+        estimate, seen = x[block], y[block]
+        squares[0] += float(np.sum((seen - local(estimate)) ** 2, dtype=np.float64))
+        better = back_project(estimate, seen, local, **vars(how))
+        x[block] = np.maximum(better, np.float32(floor))
+        residual[block] = seen - local(x[block])
+        squares[1] += float(np.sum(residual[block] ** 2, dtype=np.float64))
+    before, after = np.sqrt(squares / y.size)
+    return residual, (float(before), float(after))
+
+
+def _blocks(
+    shape: tuple[int, ...], operator: SeparableOperator
+) -> list[tuple[tuple[slice, ...], SeparableOperator]]:
+    """Parts that know nothing of each other, each with its operator."""
+    everything = (slice(None),) * len(shape)
+    left = [axis for axis, line in enumerate(operator.lines) if line.is_identity]
+    if not left:
+        return [(everything, operator)]
+    axis, count = left[0], shape[left[0]]
+    size = max(1, _BLOCK * count // int(np.prod(shape)))
+    blocks = []
+    for start in range(0, count, size):
+        stop = min(start + size, count)
+        lines = list(operator.lines)
+        lines[axis] = LineOperator(stop - start, stop - start)
+        part = (*everything[:axis], slice(start, stop), *everything[axis + 1 :])
+        blocks.append((part, SeparableOperator(*lines)))
+    return blocks

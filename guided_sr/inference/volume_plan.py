@@ -1,0 +1,318 @@
+"""The plan of a volume: grids, cascades and slice profile, before any voxel is read.
+
+Inside, volumes lie along right, anterior, superior (RAS+). A slice model enlarges the
+rows of planes whose rows run across the slices: the volume is cut into two stacks of
+such planes (coronal and sagittal ones of an axial T2), one for each in-plane axis, each
+with a cascade plan of its own. Where in-plane axes are enlarged as well, that is done
+first.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from guided_sr.errors import UnknownScaleError, UsageError
+from guided_sr.physics.cascade_plan import CascadePlan, StageBlur
+from guided_sr.physics.operators import LineOperator, SeparableOperator
+from guided_sr.physics.slice_profile import SliceProfile
+from guided_sr.presets import rows_only, scale_text, served_factors, served_text
+from guided_sr.volumes import (
+    Orientation,
+    TargetGrid,
+    choose_target,
+    slice_axis,
+    voxel_sizes,
+)
+from guided_sr.volumes.target import COARSE_MM, FINE_MM
+
+
+class Served(NamedTuple):
+    """What a model serves, and how its cascade is planned.
+
+    Attributes:
+        scale: Factor of rows and columns.
+        scale_range: Least and largest factor of the enlarged axes, or `None`.
+        stages: Number of stages.
+        stage_blur: As in `CascadePlan.create`.
+    """
+
+    scale: tuple[float, float]
+    scale_range: tuple[float, float] | None
+    stages: int
+    stage_blur: StageBlur
+
+    @property
+    def through_plane(self) -> bool:
+        """Whether it is a model of the slice axis: rows alone are enlarged."""
+        return rows_only(self.scale)
+
+
+@dataclass(frozen=True, eq=False)
+class VolumePlan:
+    """How a T2 becomes its result.
+
+    Make one with `VolumePlan.create`.
+
+    Attributes:
+        grid: Grid of the T2 and of the result, in the orientation of the T2.
+        orientation: How that lies against RAS+, in which the work is done.
+        in_plane: Cascade of the slices, or `None`.
+        through_plane: Cascade of the planes of either stack, whose columns run along
+            the first and the second in-plane axis; `None` without a slice model.
+        profile: Shape and thickness of the T2's slices.
+    """
+
+    grid: TargetGrid
+    orientation: Orientation
+    in_plane: CascadePlan | None
+    through_plane: tuple[CascadePlan, CascadePlan] | None
+    profile: SliceProfile
+
+    @classmethod
+    def create(
+        cls,
+        grid: TargetGrid,
+        models: Sequence[Served],
+        *,
+        profile: SliceProfile | None = None,
+    ) -> VolumePlan:
+        """Plan the cascades of a grid.
+
+        Args:
+            grid: Grid of the T2 and of the result.
+            models: What the models at hand serve: one of the in-plane axes, one of
+                the slice axis, or both.
+            profile: Of the slices; Gaussian without gap by default.
+
+        Raises:
+            UnknownScaleError: If no model serves the factor of an axis.
+            UsageError: If slices or planes are too small.
+        """
+        orientation = Orientation.of(grid.affine)
+        across = orientation.axes.index(grid.slice_axis)
+        shape = orientation.shape(grid.shape)
+        target = orientation.shape(grid.target_shape)
+        first, second = (axis for axis in range(3) if axis != across)
+        in_plane = through_plane = None
+        if grid.in_plane_scale is not None:
+            model = _serving(grid, models, through_plane=False)
+            in_plane = CascadePlan.create(
+                (shape[first], shape[second]),
+                target_shape=(target[first], target[second]),
+                stages=model.stages,
+                stage_blur=model.stage_blur,
+            )
+        if grid.slice_scale is not None:
+            model = _serving(grid, models, through_plane=True)
+            one, other = (
+                CascadePlan.create(
+                    (shape[across], target[axis]),
+                    target_shape=(target[across], target[axis]),
+                    stages=model.stages,
+                    stage_blur=model.stage_blur,
+                )
+                for axis in (first, second)
+            )
+            through_plane = one, other
+        return cls(
+            grid, orientation, in_plane, through_plane, profile or SliceProfile()
+        )
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Sizes of the T2 along RAS+."""
+        return self.orientation.shape(self.grid.shape)
+
+    @property
+    def target_shape(self) -> tuple[int, int, int]:
+        """Sizes of the result along RAS+."""
+        return self.orientation.shape(self.grid.target_shape)
+
+    @property
+    def affine(self) -> NDArray[np.float64]:
+        """Voxel to mm of the result along RAS+."""
+        return self.orientation.affine(self.grid.target_affine, self.grid.target_shape)
+
+    @property
+    def across(self) -> int:
+        """The axis of RAS+ across the slices."""
+        return self.orientation.axes.index(self.grid.slice_axis)
+
+    @property
+    def within(self) -> tuple[int, int]:
+        """The two axes of RAS+ within a slice."""
+        first, second = (axis for axis in range(3) if axis != self.across)
+        return first, second
+
+    @property
+    def observation(self) -> SeparableOperator:
+        """What leads from the result to the T2, along RAS+."""
+        lines = [LineOperator(n, n) for n in self.shape]
+        if self.in_plane is not None:
+            observed = self.in_plane.observation()
+            for axis, line in zip(self.within, observed.lines, strict=True):
+                lines[axis] = line
+        if self.through_plane is not None:
+            lines[self.across] = self.slices
+        return SeparableOperator(*lines)
+
+    @property
+    def slices(self) -> LineOperator:
+        """What leads from the slices of the result to those of the T2."""
+        return self.profile.line(
+            self.target_shape[self.across], self.shape[self.across]
+        )
+
+    def summary(self) -> dict[str, object]:
+        """The plan's numbers as plain data, for sidecars and reports."""
+        grid = self.grid
+        return {
+            "shape": list(grid.shape),
+            "target_shape": list(grid.target_shape),
+            "voxel_mm": [float(n) for n in voxel_sizes(grid.affine)],
+            "target_voxel_mm": [float(n) for n in voxel_sizes(grid.target_affine)],
+            "scale": list(grid.scale),
+            "slice_axis": grid.slice_axis,
+            "reason": grid.reason,
+            "slice_profile": asdict(self.profile),
+            "in_plane": None if self.in_plane is None else self.in_plane.summary(),
+            "through_plane": None
+            if self.through_plane is None
+            else [plan.summary() for plan in self.through_plane],
+        }
+
+
+def target_for(
+    affine: NDArray[np.float64],
+    shape: tuple[int, int, int],
+    models: Sequence[Served],
+    *,
+    scale: float | Sequence[float] | None = None,
+    target_voxel: float | None = None,
+    axes: str = "auto",
+) -> TargetGrid:
+    """The grid of a result that the models at hand can make.
+
+    What is not asked for is decided by the models: a single one enlarges its own group
+    of axes; one that serves a single factor enlarges by that; of two, the slice model
+    goes on from the in-plane voxels that the other one makes.
+
+    Args:
+        affine: Voxel to mm of the T2.
+        shape: Of the T2.
+        models: One or two.
+        scale: As in `choose_target`, or factors of rows and columns for an in-plane
+            model.
+        target_voxel: As in `choose_target`.
+        axes: As in `choose_target`.
+
+    Raises:
+        UsageError: As `choose_target`.
+        UnknownScaleError: If the models do not serve what is asked for.
+    """
+    pair = isinstance(scale, Sequence) and len(scale) == 2
+    if len(models) == 1 and (pair or not isinstance(scale, Sequence)):
+        (model,) = models
+        group = "slice" if model.through_plane else "in-plane"
+        if axes not in ("auto", group):
+            raise UsageError(
+                f"the model enlarges the {group} axes, not axes {axes}",
+                mend="leave axes out, or take another model",
+            )
+        axes = group
+        single = scale is None and target_voxel is None and model.scale_range is None
+        if single or pair:
+            factors = served_factors(
+                None if scale is None else scale, model.scale, model.scale_range
+            )
+            if factors is None:
+                raise _unserved(scale, model)
+            scale = _triple(affine, factors, through_plane=model.through_plane)
+    if len(models) == 2 and (scale, target_voxel, axes) == (None, None, "auto"):
+        scale = _both(affine, models)
+    return choose_target(
+        affine, shape, scale=scale, target_voxel=target_voxel, axes=axes
+    )
+
+
+def _both(
+    affine: NDArray[np.float64], models: Sequence[Served]
+) -> tuple[float, float, float]:
+    """In-plane by what the model is for, then the slices to the finer voxels."""
+    (in_plane,) = (model for model in models if not model.through_plane)
+    factors = np.array(_triple(affine, in_plane.scale, through_plane=False))
+    sizes = voxel_sizes(affine) / factors
+    across, wanted = slice_axis(affine), max(FINE_MM, float(sizes.min()))
+    if sizes[across] > max(COARSE_MM, wanted):
+        factors[across] = sizes[across] / wanted
+    i, j, k = (float(f) for f in factors)
+    return i, j, k
+
+
+def with_in_plane_shape(grid: TargetGrid, target_shape: tuple[int, int]) -> TargetGrid:
+    """The same grid with an exact in-plane size, in the order of RAS+.
+
+    Raises:
+        UsageError: If the slices are not enlarged in-plane, or the size is smaller.
+    """
+    orientation = Orientation.of(grid.affine)
+    across = orientation.axes.index(grid.slice_axis)
+    sizes = np.insert(target_shape, across, grid.target_shape[grid.slice_axis])
+    i, j, k = (int(n) for n in sizes[np.argsort(orientation.axes)])
+    if grid.in_plane_scale is None or min(np.subtract((i, j, k), grid.shape)) < 0:
+        raise UsageError(
+            f"the target {tuple(target_shape)} is not finer in-plane than the image"
+            f" {grid.shape}",
+            mend="give a target of at least the image's size on every axis",
+        )
+    return dataclasses.replace(grid, target_shape=(i, j, k))
+
+
+def _triple(
+    affine: NDArray[np.float64], factors: tuple[float, float], *, through_plane: bool
+) -> tuple[float, float, float]:
+    """Factors of rows and columns as one for each axis of the file."""
+    orientation = Orientation.of(affine)
+    across = orientation.axes.index(slice_axis(affine))
+    along_ras = np.ones(3)
+    if through_plane:
+        along_ras[across] = factors[0]
+    else:
+        along_ras[[axis for axis in range(3) if axis != across]] = factors
+    i, j, k = (float(f) for f in along_ras[np.argsort(orientation.axes)])
+    return i, j, k
+
+
+def _serving(
+    grid: TargetGrid, models: Sequence[Served], *, through_plane: bool
+) -> Served:
+    fitting = [model for model in models if model.through_plane == through_plane]
+    kind = "slice" if through_plane else "in-plane"
+    if not fitting:
+        raise UsageError(
+            f"there is no model for the {kind} axes",
+            mend=f"give one, or --axes {'in-plane' if through_plane else 'slice'}",
+        )
+    asked: tuple[float, float] | None = grid.in_plane_scale
+    if through_plane and grid.slice_scale is not None:
+        asked = (grid.slice_scale, 1.0)
+    (model,) = fitting
+    if served_factors(asked, model.scale, model.scale_range) is None:
+        raise _unserved(asked, model)
+    return model
+
+
+def _unserved(asked: object, model: Served) -> UnknownScaleError:
+    if isinstance(asked, Sequence):
+        asked = scale_text([float(f"{factor:.4g}") for factor in asked])
+    known = served_text(model.scale, model.scale_range)
+    return UnknownScaleError(
+        f"the model was not trained for scale {asked}; it knows {known}",
+        mend=f"ask for {known}, or take another model",
+    )

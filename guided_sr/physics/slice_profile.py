@@ -1,0 +1,61 @@
+"""How a scanner sees across its slices: shape and thickness of a slice.
+
+The thickness is a share of the distance of two slices: with a gap, less than all of
+it. A Gaussian profile has it as full width at half maximum, a box as its width; with
+the Gaussian and no gap this is the observation model of the in-plane axes
+(Iwamoto et al., III-A).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import get_args
+
+from guided_sr.errors import UsageError
+from guided_sr.physics.operators import FWHM_PER_SIGMA, LineOperator, Profile
+
+_BOX_WIDTH_PER_SIGMA = math.sqrt(12.0)
+
+
+@dataclass(frozen=True)
+class SliceProfile:
+    """Shape and thickness of a slice.
+
+    Attributes:
+        shape: ``"gaussian"`` or ``"box"``.
+        gap: Share of the distance of two slices that no slice covers, 0 to below 1.
+
+    Raises:
+        UsageError: If the shape is unknown or the gap out of range.
+    """
+
+    shape: Profile = "gaussian"
+    gap: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse what is no profile."""
+        known = get_args(Profile)
+        if self.shape not in known:
+            raise UsageError(
+                f"slice profile {self.shape!r} is unknown",
+                mend=f"choose one of {', '.join(known)}",
+            )
+        if not 0.0 <= self.gap < 1.0:
+            raise UsageError(
+                f"slice gap {self.gap!r} is no share of the slice distance",
+                mend="give 0 to below 1, for instance 0.1 for 10 %",
+            )
+
+    def line(self, n_from: int, n_to: int) -> LineOperator:
+        """What leads from fine slices to those of the scanner.
+
+        Args:
+            n_from: Number of fine slices.
+            n_to: Number of the scanner's.
+        """
+        if n_from == n_to:
+            return LineOperator(n_from, n_to)
+        thickness = (1.0 - self.gap) * n_from / n_to
+        widths = FWHM_PER_SIGMA if self.shape == "gaussian" else _BOX_WIDTH_PER_SIGMA
+        return LineOperator(n_from, n_to, thickness / widths, self.shape)

@@ -1,0 +1,110 @@
+"""Training subjects painted from label maps: every level of them is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from guided_sr.datasets.contrast import paint_planes
+from guided_sr.datasets.label_maps import read_label_map
+from guided_sr.physics.cascade_plan import StageBlur
+from guided_sr.physics.degrade import crop_to_multiple, degrade
+from guided_sr.training.subjects import Stack, Subject, subject_with_truth
+
+Factors = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Painter:
+    """What is painted, apart from the maps.
+
+    Attributes:
+        scales: Factors of rows and columns; one is drawn for each painting.
+        row_range: Least and largest factor of the rows alone, drawn for a painting in
+            place of those of `scales`; `None` for never.
+        row_share: Share of the paintings to which `row_range` applies.
+        paintings: Paintings a map.
+        planes: Planes a painting.
+        noise: Largest standard deviation of the noise in the observed T2, as a share
+            of its bright end (99.5th percentile); drawn from 0 up. The T1 has up to
+            one and a half times as much.
+        seed: Seed of all that is drawn.
+    """
+
+    scales: Sequence[Factors]
+    row_range: tuple[float, float] | None = None
+    row_share: float = 1.0
+    paintings: int = 2
+    planes: int = 16
+    noise: float = 0.02
+    seed: int = 0
+
+    def subjects(
+        self,
+        maps: Sequence[Path],
+        *,
+        stages: int,
+        stage_blur: StageBlur,
+        guided: bool,
+    ) -> list[Subject]:
+        """Paint every map.
+
+        Args:
+            maps: Files of label maps.
+            stages: Number of stages.
+            stage_blur: As in `CascadePlan.create`.
+            guided: Whether there is a guide.
+
+        Raises:
+            GuidedSRError: If a map cannot be used; it is named.
+        """
+        subjects = []
+        for number, path in enumerate(maps):
+            labels = read_label_map(path)
+            for k in range(self.paintings):
+                rng = np.random.default_rng([self.seed, number, k])
+                t2, t1 = paint_planes(labels, rng, planes=self.planes)
+                factors = self._draw_factors(rng)
+                high, guide = (crop_to_multiple(x, factors) for x in (t2, t1))
+                low = degrade(high, factors)
+                subjects.append(
+                    subject_with_truth(
+                        high.astype(np.float32),
+                        _noisy(guide, 1.5 * self.noise, rng) if guided else None,
+                        _noisy(low, self.noise, rng),
+                        stages=stages,
+                        stage_blur=stage_blur,
+                    )
+                )
+        return subjects
+
+    def _draw_factors(self, rng: np.random.Generator) -> Factors:
+        if self.row_range is not None and rng.random() < self.row_share:
+            return float(rng.uniform(*self.row_range)), 1.0
+        return self.scales[int(rng.integers(len(self.scales)))]
+
+
+def _noisy(stack: np.ndarray, most: float, rng: np.random.Generator) -> Stack:
+    bright = np.percentile(stack[stack > 0.02], 99.5) if (stack > 0.02).any() else 1.0
+    noise = rng.standard_normal(stack.shape) * (bright * rng.uniform(0.0, most))
+    return np.maximum(stack + noise, 0.0).astype(np.float32)
+
+
+def shared_out(
+    painted: Sequence[Subject], real: Sequence[Subject], share: float
+) -> list[Subject]:
+    """Painted subjects, weighted so that they are a share of all slices drawn.
+
+    Args:
+        painted: Painted subjects.
+        real: All others, with their weights; if there are none, `share` is idle.
+        share: Between 0 and 1.
+    """
+    drawn = sum(len(s.t2) * s.weight for s in real)
+    if not drawn:
+        return list(painted)
+    weight = share / (1.0 - share) * drawn / sum(len(s.t2) for s in painted)
+    return [replace(subject, weight=weight) for subject in painted]

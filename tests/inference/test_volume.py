@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+
+from guided_sr.errors import GuidedSRWarning, UsageError
+from guided_sr.inference import volume as engine
+from guided_sr.physics.slice_profile import SliceProfile
+from guided_sr.volumes import Volume, corners, target_affine
+
+ALL = [
+    (axes, signs)
+    for axes in itertools.permutations(range(3))
+    for signs in itertools.product((1, -1), repeat=3)
+]
+
+
+@pytest.fixture(scope="module")
+def slices(random_model):
+    return random_model((4.0, 1.0), scale_range=(2.0, 6.0))
+
+
+@pytest.fixture(scope="module")
+def straight(slices, thick):
+    return slices.predict_cascade(thick["t2"], thick["t1"])
+
+
+def stored_otherwise(one, axes, signs):
+    """The same image with its axes permuted and reversed."""
+    data = np.transpose(one.data, axes)
+    affine = one.affine.copy()
+    affine[:3, :3] = one.affine[:3, :3][:, list(axes)]
+    for axis, sign in enumerate(signs):
+        if sign < 0:
+            data = np.flip(data, axis)
+            affine[:3, 3] += affine[:3, axis] * (data.shape[axis] - 1)
+            affine[:3, axis] *= -1
+    return Volume(np.ascontiguousarray(data), affine)
+
+
+@pytest.mark.parametrize(("axes", "signs"), ALL)
+def test_all_48_orientations_give_the_same_result(axes, signs, slices, thick, straight):
+    turned = stored_otherwise(thick["t2"], axes, signs)
+    guide = stored_otherwise(thick["t1"], axes[::-1], signs[::-1])
+    result = slices.predict_cascade(turned, guide)
+    back = stored_otherwise(Volume(straight.data, straight.affine), axes, signs)
+    assert result.data.shape == back.data.shape
+    np.testing.assert_allclose(result.affine, back.affine, atol=1e-9)
+    largest = np.abs(straight.data).max()
+    assert np.abs(result.data - back.data).max() <= 1e-5 * largest
+
+
+def test_the_result_has_the_field_of_view_and_explains_the_t2(thick, straight):
+    assert straight.data.shape == (24, 28, 24)
+    gap = corners(straight.affine, straight.data.shape) - corners(
+        thick["t2"].affine, thick["t2"].data.shape
+    )
+    assert np.abs(gap).max() < 1e-6
+    qc = straight.qc
+    assert qc["consistency_after"] < 0.1 * qc["consistency_before"]
+    assert qc["guide_overlap"] == pytest.approx(1.0)
+    residual = straight.maps["consistency"]
+    observed = thick["t2"].data - straight.plan.observation(straight.data)
+    np.testing.assert_allclose(residual.data, observed, atol=1e-2)
+    assert residual.data.shape == thick["t2"].data.shape
+
+
+def test_the_two_stacks_are_averaged(slices, thick):
+    """Of what the arrays of each stack give, projected as a volume."""
+    t2, t1 = thick["t2"].data, thick["t1"].data
+    free = slices.predict_cascade(thick["t2"], thick["t1"], back_projection=None)
+    stacks = []
+    for order in ((1, 2, 0), (0, 2, 1)):
+        out = slices.predict_cascade(
+            np.transpose(t2, order),
+            np.transpose(t1, order),
+            scale=4,
+            back_projection=None,
+        )
+        stacks.append(np.transpose(out, np.argsort(order)))
+    wanted = np.mean(stacks, axis=0)
+    inside = (free.data > 0) & (np.min(stacks, axis=0) > 0)  # both are clipped at 0
+    apart = np.abs(free.data - wanted)[inside]
+    assert inside.mean() > 0.3
+    assert apart.max() < 1e-3 * wanted.max()
+
+
+def test_blocks_of_the_last_projection_join_without_a_seam(
+    slices, thick, straight, monkeypatch
+):
+    monkeypatch.setattr(engine, "_BLOCK", 24 * 28 * 5)
+    blocks = slices.predict_cascade(thick["t2"], thick["t1"])
+    assert np.abs(blocks.data - straight.data).max() < 1e-4 * straight.data.max()
+
+
+def test_in_plane_and_slices_combine(random_model, slices, thick):
+    """2 x 2 x 4 to 1 mm, and every factor is explained."""
+    in_plane = random_model((2.0, 2.0))
+    fine = thick["t2"]
+    data = fine.data.reshape(12, 2, 14, 2, 6).mean(axis=(1, 3))
+    coarse = Volume(data, target_affine(fine.affine, fine.data.shape, data.shape))
+    result = in_plane.predict_cascade(coarse, thick["t1"], slice_model=slices)
+    assert result.data.shape == (24, 28, 24)
+    assert result.plan.grid.scale == pytest.approx((2, 2, 4))
+    assert result.qc["consistency_after"] < 0.1 * result.qc["consistency_before"]
+    assert {"model", "slice_model"} <= set(result.provenance)
+    with pytest.raises(UsageError, match="same axes"):
+        in_plane.predict_cascade(coarse, thick["t1"], slice_model=in_plane)
+
+
+def test_the_slice_profile_is_that_of_the_last_projection(slices, thick):
+    box = SliceProfile("box", 0.2)
+    result = slices.predict_cascade(thick["t2"], thick["t1"], slice_profile=box)
+    left = thick["t2"].data - result.plan.observation(result.data)
+    assert result.plan.profile == box
+    assert np.sqrt(np.mean(left**2)) < 0.05 * thick["t2"].data.max()
+
+
+def test_a_target_voxel_is_reached(slices, thick):
+    result = slices.predict_cascade(thick["t2"], thick["t1"], target_voxel=2.0)
+    assert result.data.shape == (24, 28, 12)
+
+
+def test_a_model_without_guide_needs_no_t1(random_model, thick):
+    model = random_model((4.0, 1.0), guided=False)
+    result = model.predict_cascade(thick["t2"])
+    assert result.data.shape == (24, 28, 24)
+    assert result.qc["guide_overlap"] is None
+
+
+def test_a_coarse_t1_is_said_to_limit_the_guidance(slices, thick):
+    data = thick["t1"].data.reshape(24, 28, 8, 3).mean(axis=3)
+    fine = thick["t1"]
+    coarse = Volume(data, target_affine(fine.affine, fine.data.shape, data.shape))
+    with pytest.warns(GuidedSRWarning, match=r"guidance limited: .* across the slices"):
+        slices.predict_cascade(thick["t2"], coarse)
+
+
+def test_arrays_have_no_slice_axis(slices, thick):
+    with pytest.raises(UsageError, match="no slice axis"):
+        slices.predict_cascade(thick["t2"].data, thick["t1"].data, axes="slice")
+
+
+def test_maps_are_saved_beside_the_image(straight, tmp_path):
+    named = dataclasses.replace(straight, provenance={})
+    path = named.save(tmp_path / "sr.nii.gz", maps=("consistency",))
+    assert path.with_name("sr_consistency.nii.gz").is_file()
+    with pytest.raises(UsageError, match="no map"):
+        named.save(tmp_path / "other.nii.gz", maps=("sorcery",))

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from guided_sr.errors import UsageError
+from guided_sr.physics.cascade_plan import CascadePlan
+from guided_sr.physics.slice_profile import SliceProfile
+
+
+def test_without_a_gap_the_gaussian_is_the_observation_model():
+    plan = CascadePlan.create((10, 12), scale=(4, 1))
+    line = SliceProfile().line(40, 10)
+    assert line[:2] == plan.observation().rows[:2]
+    assert line.sigma == pytest.approx(plan.observation().rows.sigma)
+
+
+@pytest.mark.parametrize("shape", ["gaussian", "box"])
+@pytest.mark.parametrize("gap", [0.0, 0.25])
+def test_a_profile_has_the_thickness_that_the_gap_leaves(shape, gap):
+    """A fine slice as an impulse, seen by scanner slices all along, is the profile."""
+    line = SliceProfile(shape, gap).line(80, 10)
+    row = line.matrix[5]
+    place = np.arange(80)
+    centre = (row * place).sum()
+    # Cubic convolution adds no variance, to second order.
+    variance = (row * (place - centre) ** 2).sum()
+    thickness = 8 * (1 - gap)
+    expected = {"gaussian": thickness / 2.3548, "box": thickness / np.sqrt(12)}
+    assert np.sqrt(variance) == pytest.approx(expected[shape], rel=2e-3)
+    assert row.sum() == pytest.approx(1.0)
+
+
+def test_a_box_ends_where_the_slice_ends():
+    row = SliceProfile("box").line(80, 10).matrix[5]
+    inside = np.arange(42, 46)
+    np.testing.assert_allclose(row[inside], 1 / 8, rtol=1e-3)
+    assert np.abs(row[:38]).max() < 1e-12
+    assert np.abs(row[50:]).max() < 1e-12
+
+
+def test_slices_that_stay_have_no_profile():
+    assert SliceProfile("box", 0.5).line(10, 10).is_identity
+
+
+@pytest.mark.parametrize(("shape", "gap"), [("sinc", 0.0), ("box", 1.0), ("box", -0.1)])
+def test_what_is_no_profile_is_refused(shape, gap):
+    with pytest.raises(UsageError, match="slice"):
+        SliceProfile(shape, gap)
