@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import h5py
 import nibabel as nib
 import numpy as np
 import pytest
@@ -133,13 +134,14 @@ class PresetServer:
 
 @pytest.fixture
 def far_preset(tmp_path: Path) -> Path:
-    """Folder of a preset "far_x2" whose weights only begin like weights."""
+    """Folder of a preset "far_x2" whose weights are one array a stage."""
     folder = tmp_path / "far_x2"
     folder.mkdir()
     digests = {}
     for stage in (1, 2):
         path = folder / f"stage_{stage}.weights.h5"
-        path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes([stage]) * 3000)
+        with h5py.File(path, "w") as file:
+            file["kernel"] = np.full(700, stage, np.float32)
         digests[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
     config = {
         "guided_sr_version": "0.1.0",
@@ -370,7 +372,7 @@ def random_model():
 
 @pytest.fixture(scope="session")
 def thick():
-    """A head of 1 mm in 24 x 28 x 24 voxels, its T1, and T2 slices of 4 mm.
+    """A head of 1 mm in 24 x 28 x 32 voxels, its T1, and T2 slices of 4 mm.
 
     Returns a mapping of float64-affine volumes: ``t2``, ``t1``, ``truth``.
     """
@@ -381,12 +383,12 @@ def thick():
     from guided_sr.physics.slice_profile import SliceProfile
     from guided_sr.volumes import Volume, target_affine
 
-    head = head_phantom((24, 28), 24, seed=3, voxel_mm=7.0)
+    head = head_phantom((24, 28), 32, seed=3, voxel_mm=7.0)
     t2, t1 = (np.moveaxis(x, 0, -1).astype(np.float32) for x in (head.t2, head.t1))
     turn = np.eye(4)
     turn[:3, :3] = Rotation.from_euler("xyz", (10, 5, -8), degrees=True).as_matrix()
     turn[:3, 3] = -11.0, 17.0, 5.0
-    lines = [LineOperator(24, 24), LineOperator(28, 28), SliceProfile().line(24, 6)]
+    lines = [LineOperator(24, 24), LineOperator(28, 28), SliceProfile().line(32, 8)]
     low = SeparableOperator(*lines)(t2)
     return {
         "t2": Volume(low, target_affine(turn, t2.shape, low.shape)),

@@ -24,7 +24,6 @@ from guided_sr.physics.slice_profile import SliceProfile
 from guided_sr.presets import read_metadata, scale_text
 from guided_sr.volumes import (
     Volume,
-    bring_to_grid,
     choose_target,
     fit_intensity,
     memory,
@@ -34,7 +33,12 @@ from guided_sr.volumes import (
     voxel_sizes,
 )
 from guided_sr.volumes.locate import locate
-from guided_sr.volumes.plausible import examine_pair, read_examined, refuse_target
+from guided_sr.volumes.plausible import (
+    examine_pair,
+    nearest_on_grid,
+    read_examined,
+    refuse_target,
+)
 from guided_sr.volumes.target import triple_text
 
 _SIDECAR = 1 << 16  # bytes, amply
@@ -283,7 +287,7 @@ def read_job(
             )
             if not moved:
                 require_overlap(t1, t2)
-                on_grid = bring_to_grid(t1, t2.affine, t2.data.shape)
+                on_grid = nearest_on_grid(t1, t2)
                 paths = list(files.values())
                 examine_pair(t2.data, on_grid, overlap=overlap, paths=paths)
         for model in chosen:

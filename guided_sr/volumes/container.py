@@ -75,6 +75,30 @@ def read_head(path: Path, count: int, *, name: str) -> bytes:
     return bytes(head[:count])
 
 
+def refuse_larger_than_file(path: Path, expected: int, *, name: str) -> None:
+    """Refuse a header that describes more than its file can hold.
+
+    Args:
+        path: The file, gzipped or not.
+        expected: Header and image data together, in bytes.
+        name: What to call the image in messages.
+
+    Raises:
+        DataError: If it does.
+    """
+    size = path.stat().st_size
+    if not is_gzip(path):
+        if expected > size:
+            raise _cut(path, name, f"{size} of {expected} bytes")
+    elif expected > size * _GZIP_MOST:
+        raise DataError(
+            f"the {name} header asks for {expected / 2**30:.3g} GiB, which a file of "
+            f"{size} bytes cannot hold",
+            path=path,
+            mend="the header or the file is damaged; copy or convert it again",
+        )
+
+
 def read_payload(
     path: Path, head: bytes, expected: int, *, name: str, allow_tail: bool
 ) -> Payload:
@@ -93,17 +117,7 @@ def read_payload(
         TryAgainError: If the file changed while it was read.
     """
     before = _state(path)
-    size = before[0]
-    packed = is_gzip(path)
-    if expected > size * (_GZIP_MOST if packed else 1):
-        if not packed:
-            raise _cut(path, name, f"{size} of {expected} bytes")
-        raise DataError(
-            f"the {name} header asks for {expected / 2**30:.3g} GiB, which a file of "
-            f"{size} bytes cannot hold",
-            path=path,
-            mend="the header or the file is damaged; copy or convert it again",
-        )
+    refuse_larger_than_file(path, expected, name=name)
     content = bytearray()
     digest = hashlib.sha256()
     tail = 0

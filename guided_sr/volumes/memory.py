@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from pathlib import Path
 
-from guided_sr.errors import PathLike, TryAgainError
+from guided_sr.errors import DataError, PathLike, TryAgainError
 
-__all__ = ["available_memory", "refuse_short_memory"]
+__all__ = ["MAX_VOXELS", "available_memory", "refuse_huge", "refuse_short_memory"]
+
+MAX_VOXELS = 2**30
 
 _GROUP = Path("/sys/fs/cgroup")
 
@@ -58,3 +62,33 @@ def refuse_short_memory(
             path=path,
             mend="close other programs, crop the T2, or use a larger machine",
         )
+
+
+def refuse_huge(
+    shape: Sequence[int],
+    max_voxels: int = MAX_VOXELS,
+    *,
+    name: str,
+    path: PathLike | None = None,
+) -> None:
+    """Refuse an image by its sizes, before memory is taken for it.
+
+    Args:
+        shape: Sizes of all axes.
+        max_voxels: Most voxels.
+        name: What to call the image in messages.
+        path: Its file.
+
+    Raises:
+        DataError: If it has more voxels.
+        TryAgainError: If it does not fit into the memory that is free.
+    """
+    voxels = math.prod(shape)
+    if voxels > max_voxels:
+        raise DataError(
+            f"the {name} would need {voxels * 4 / 2**30:.3g} GiB; the limit is "
+            f"{max_voxels * 4 / 2**30:.3g} GiB",
+            path=path,
+            mend="crop it; if the header is wrong, convert it again",
+        )
+    refuse_short_memory(voxels * 4 / 2**30, what=f"the {name}", path=path)

@@ -25,17 +25,15 @@ from guided_sr.errors import (
     TryAgainError,
     UsageError,
 )
-from guided_sr.volumes import memory
 from guided_sr.volumes.container import read_payload, sha256_of
 from guided_sr.volumes.finite import as_float32, make_finite
 from guided_sr.volumes.forms import FORMS, Form, affine_of, is_affine
 from guided_sr.volumes.header import count_extensions, refuse_unreal
 from guided_sr.volumes.locate import MGH_SUFFIXES, locate, suffix_of
+from guided_sr.volumes.memory import MAX_VOXELS, refuse_huge
 from guided_sr.volumes.peek import read_layout
 
 __all__ = ["Reading", "Volume", "read_volume", "sha256_of"]
-
-MAX_VOXELS = 2**30
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,8 +158,7 @@ def load(
     affine: np.ndarray | None = None,
 ) -> Loaded:
     """Header checks, then the voxels as float32."""
-    layout, head = read_layout(path, name=name, frame=how.frame)
-    _refuse_huge((*layout.shape, layout.frames), max_voxels, path, name)
+    layout, head = read_layout(path, name=name, frame=how.frame, max_voxels=max_voxels)
     if affine is None:
         affine = affine_of(
             layout.header,
@@ -199,7 +196,7 @@ def _read_image(
             f"the {name} has shape {sizes}", path=path, mend="give a volume"
         )
     shape = (sizes[0], sizes[1], (*sizes, 1)[2])
-    _refuse_huge(shape, max_voxels, path, name)
+    refuse_huge(shape, max_voxels, path=path, name=name)
     header = image.header
     given = np.full((4, 4), np.nan)
     if image.affine is not None:
@@ -253,7 +250,7 @@ def _checked_volume(volume: Volume, name: str, max_voxels: int) -> Volume:
         raise DataError(
             f"the {name} has shape {data.shape}", path=volume.path, mend="give a volume"
         )
-    _refuse_huge(data.shape, max_voxels, volume.path, name)
+    refuse_huge(data.shape, max_voxels, path=volume.path, name=name)
     refuse_unreal(data.dtype, path=volume.path, name=name)
     if not is_affine(volume.affine):
         raise GeometryError(
@@ -273,17 +270,3 @@ def _checked_volume(volume: Volume, name: str, max_voxels: int) -> Volume:
         volume.filled + filled,
         volume.extensions,
     )
-
-
-def _refuse_huge(
-    shape: tuple[int, ...], max_voxels: int, path: Path | None, name: str
-) -> None:
-    voxels = math.prod(shape)
-    if voxels > max_voxels:
-        raise DataError(
-            f"the {name} would need {voxels * 4 / 2**30:.3g} GiB; the limit is "
-            f"{max_voxels * 4 / 2**30:.3g} GiB",
-            path=path,
-            mend="crop it; if the header is wrong, convert it again",
-        )
-    memory.refuse_short_memory(voxels * 4 / 2**30, what=f"the {name}", path=path)

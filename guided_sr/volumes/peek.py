@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from guided_sr.errors import PathLike
-from guided_sr.volumes.container import read_head
+from guided_sr.volumes.container import read_head, refuse_larger_than_file
 from guided_sr.volumes.forms import Form, affine_of
 from guided_sr.volumes.header import HEAD_BYTES, Layout, parse
 from guided_sr.volumes.locate import MGH_SUFFIXES, locate, suffix_of
+from guided_sr.volumes.memory import MAX_VOXELS, refuse_huge
 
 __all__ = ["read_grid", "read_layout"]
 
@@ -52,7 +53,11 @@ def read_grid(
 
 
 def read_layout(
-    path: Path, *, name: str, frame: int | None = None
+    path: Path,
+    *,
+    name: str,
+    frame: int | None = None,
+    max_voxels: int = MAX_VOXELS,
 ) -> tuple[Layout, bytes]:
     """What the header says, and the first bytes of the file, decompressed.
 
@@ -60,10 +65,16 @@ def read_layout(
         path: A file that `guided_sr.volumes.locate.locate` let through.
         name: What to call the image in messages.
         frame: Which of several volumes is meant, from 0.
+        max_voxels: Most voxels that it may have.
 
     Raises:
-        DataError: For a header that is damaged, not one volume, or not real-valued.
+        DataError: For a header that is damaged, not one volume, not real-valued, or
+            of more voxels than are allowed or the file can hold.
+        TryAgainError: If memory is short.
     """
     head = read_head(path, HEAD_BYTES, name=name)
     mgh = suffix_of(path) in MGH_SUFFIXES
-    return parse(head, mgh=mgh, path=path, name=name, frame=frame), head
+    layout = parse(head, mgh=mgh, path=path, name=name, frame=frame)
+    refuse_huge((*layout.shape, layout.frames), max_voxels, path=path, name=name)
+    refuse_larger_than_file(path, layout.end, name=name)
+    return layout, head

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy import ndimage, stats
 
 from guided_sr.errors import DataError, GeometryError, warn_user
 from guided_sr.volumes.geometry import voxel_sizes
@@ -27,6 +27,7 @@ __all__ = [
     "LEAST_VOXELS",
     "examine",
     "examine_pair",
+    "nearest_on_grid",
     "read_examined",
     "refuse_other_person",
     "refuse_short_axes",
@@ -182,6 +183,23 @@ def examine_pair(
                 path=paths,
                 mend="give the T2 with -i and the T1 with -g",
             )
+
+
+def nearest_on_grid(volume: Volume, other: Volume) -> np.ndarray:
+    """The nearest voxel at each voxel of another image: for a look, not for use.
+
+    Args:
+        volume: The image.
+        other: The other image, whose grid is taken.
+
+    Returns:
+        Voxels on that grid; 0 outside the image.
+    """
+    step = np.linalg.inv(volume.affine) @ other.affine
+    found: np.ndarray = ndimage.affine_transform(
+        volume.data, step, output_shape=other.data.shape, order=0
+    )
+    return found
 
 
 def _nearest(shape: tuple[int, ...], wanted: tuple[int, ...]) -> tuple[np.ndarray, ...]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import itertools
+import json
 import math
 import os
 import signal
@@ -134,6 +135,15 @@ def no_device_memory() -> None:
         raise ResourceExhaustedError("OOM when allocating tensor on GPU:0")
 
     cascade.StageRunner.__call__ = starved
+
+
+def another_registry() -> None:
+    """The registry of presets is that of the file named by ``TEST_REGISTRY``."""
+    from guided_sr.presets import download, entries
+
+    known = json.loads(Path(os.environ["TEST_REGISTRY"]).read_text("utf-8"))
+    entries.registry = lambda: known
+    download.PAUSE_SECONDS = 0.0
 
 
 def diverging() -> None:

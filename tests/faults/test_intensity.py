@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import nibabel as nib
@@ -157,5 +158,22 @@ def test_a_fine_t2_warns(scene):
 
 
 @fault(54, "spacing outside the training range", "0, warning")
-def test_a_spacing_far_from_the_training_warns(scene):
-    pytest.skip("with the range of the model card")
+def test_a_spacing_far_from_the_training_warns(ranged):
+    ranged.warned("voxels of 8 mm", "the model is for 1.6 to 2.5")
+
+
+@fault(54, "the same with --strict", "65")
+def test_a_spacing_far_from_the_training_is_refused_if_strict(ranged):
+    arguments = ranged.command("--strict")
+    ranged.refused(65, "E-DATA", "voxels of 8 mm", arguments=arguments, api=False)
+
+
+@pytest.fixture
+def ranged(scene):
+    """The scene with a model whose card is for T2s of 1.6 to 2.5 mm."""
+    model = scene.folder / "model"
+    shutil.copytree(scene.model, model)
+    usage = {"range": {"t2_mm": [1.6, 2.5]}}
+    (model / "metadata.json").write_text(json.dumps(usage), "utf-8")
+    scene.model = model
+    return scene

@@ -142,10 +142,6 @@ def test_short_memory_is_told_with_figures(scene):
 
 @fault(71, "device memory short", "0, smaller batches")
 def test_smaller_batches_are_taken_where_the_device_is_short(scene):
-    from guided_sr.inference import cascade
-
-    if not hasattr(cascade, "HALVINGS"):
-        pytest.skip("with the memory bound")
     exact = scene.command("--precision", "float32")
     ran = scene.program(exact, inject="device_memory")
     assert ran.code == 0, ran.err

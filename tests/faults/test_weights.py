@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,29 +22,125 @@ from guided_sr.volumes import sha256_of
 fault = pytest.mark.fault
 
 
-@fault(74, "offline, no cache", "75 or 66")
-def test_a_preset_that_is_not_there_offline_is_refused(scene):
-    pytest.skip("with the download of weights")
+@pytest.fixture
+def far(scene, model_dir, publish_preset, tmp_path, environment):
+    """The scene with a preset that only a server has, which is `far.server`."""
+    scene.server = publish_preset(model_dir)
+    scene.home = tmp_path / "home"
+    scene.registry = tmp_path / "registry.json"
+    scene.model = model_dir.name
+
+    def how(kind: str = "whole", **more: str) -> dict[str, Any]:
+        entry = {**scene.server.entry, "urls": [scene.server.url(kind)]}
+        scene.registry.write_text(json.dumps({model_dir.name: entry}), "utf-8")
+        known = environment(TEST_REGISTRY=str(scene.registry), **more)
+        return {"inject": "another_registry", "environment": known}
+
+    scene.how = how
+    return scene
+
+
+def kept(home: Path) -> list[str]:
+    """Files of a cache, its locks aside."""
+    found = [path for path in home.rglob("*") if path.is_file()]
+    return [path.name for path in found if path.suffix != ".lock"]
+
+
+@fault(74, "offline, no cache", "66, file, hash, address")
+def test_a_preset_that_is_not_there_offline_is_refused(far):
+    how = far.how(GUIDED_SR_OFFLINE="1")
+    words = ["GUIDED_SR_OFFLINE", "sha256", far.server.url("whole"), "models pull"]
+    far.refused(66, "E-INPUT", *words, path=far.home, api=False, **how)
+    assert far.server.requests == []
 
 
 @fault(75, "download cut, wrong hash, proxy page", "74, nothing kept")
-def test_a_bad_download_is_not_kept(scene):
-    pytest.skip("with the download of weights")
+@pytest.mark.parametrize("kind", ["cut", "wrong", "page"])
+def test_a_bad_download_is_not_kept(far, kind):
+    far.refused(74, "E-IO", "models pull", path=far.home, api=False, **far.how(kind))
+    assert kept(far.home) == []
 
 
-@fault(76, "cache read-only", "0 / 73")
-def test_a_cache_that_may_not_be_written_serves_what_it_has(scene):
-    pytest.skip("with the download of weights")
+@fault(76, "cache read-only, preset there", "0")
+def test_a_cache_that_may_only_be_read_serves_what_it_has(far, bound):
+    assert far.planned(**far.how()).code == 0
+    asked = len(far.server.requests)
+    folders = [path for path in far.home.rglob("*") if path.is_dir()]
+    for folder in (far.home, *folders):
+        folder.chmod(0o500)
+    try:
+        far.planned(before=bound, **far.how())
+    finally:
+        for folder in (far.home, *folders):
+            folder.chmod(0o700)
+    assert len(far.server.requests) == asked
+
+
+@fault(76, "cache read-only, preset not there", "73")
+def test_a_cache_that_may_not_be_written_and_lacks_the_preset_is_refused(far, bound):
+    far.home.mkdir()
+    far.home.chmod(0o500)
+    words = ["set GUIDED_SR_HOME"]
+    how = {"before": bound, "api": False, **far.how()}
+    far.refused(73, "E-OUTPUT", *words, path=far.home, **how)
+    far.home.chmod(0o700)
 
 
 @fault(77, "eight processes, cold cache", "0, one download")
-def test_a_cold_cache_is_filled_once(scene):
-    pytest.skip("with the download of weights")
+def test_a_cold_cache_is_filled_once(far):
+    how = far.how("late")
+    command = [*how_to_inject(how["inject"]), "models", "pull", far.model]
+    started = [
+        subprocess.Popen(
+            [sys.executable, *command],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=how["environment"],
+        )
+        for _ in range(8)
+    ]
+    told = [one.communicate(timeout=240) for one in started]
+    codes = [one.returncode for one in started]
+    far.got += map(str, sorted(set(codes)))
+    assert codes == [0] * 8, told
+    assert len(far.server.requests) == len(far.server.entry["files"])
+    assert set(kept(far.home)) == set(far.server.entry["files"])
 
 
-@fault(78, "weights cut, HTML, other architecture", "65, hash")
-def test_files_that_are_no_weights_are_refused(scene):
-    pytest.skip("with the download of weights")
+def how_to_inject(name: str) -> list[str]:
+    return [str(Path(__file__).with_name("injected.py")), name]
+
+
+@fault(78, "weights cut, HTML", "65, hash")
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        (lambda content: content[: len(content) // 2], "sha256"),
+        (lambda _: b"<!DOCTYPE html><html>sign in</html>", "HDF5"),
+        (lambda content: content[:-1] + bytes([content[-1] ^ 1]), "sha256"),
+    ],
+    ids=["cut", "page", "changed"],
+)
+def test_files_that_are_no_weights_are_refused(scene, change, word):
+    model = scene.folder / "model"
+    shutil.copytree(scene.model, model)
+    file = model / "stage_2.weights.h5"
+    file.write_bytes(change(file.read_bytes()))
+    scene.model = model
+    scene.refused(65, "E-WEIGHTS", word, path=file, api=False)
+
+
+@fault(78, "weights of another architecture", "65")
+def test_weights_of_another_architecture_are_refused(scene):
+    model = scene.folder / "model"
+    shutil.copytree(scene.model, model)
+    config = json.loads((model / "config.json").read_text("utf-8"))
+    config["backbone"]["options"]["filters"] = 16
+    (model / "config.json").write_text(json.dumps(config), "utf-8")
+    scene.model = model
+    file = model / "stage_1.weights.h5"
+    scene.refused(65, "E-WEIGHTS", "do not fit", path=file, api=False)
 
 
 @pytest.fixture
