@@ -132,7 +132,7 @@ def test_a_model_without_guide_needs_no_t1(random_model, thick):
 
 
 def test_a_coarse_t1_is_said_to_limit_the_guidance(slices, thick):
-    data = thick["t1"].data.reshape(24, 28, 8, 3).mean(axis=3)
+    data = thick["t1"].data.reshape(24, 28, 16, 2).mean(axis=3)
     fine = thick["t1"]
     coarse = Volume(data, target_affine(fine.affine, fine.data.shape, data.shape))
     with pytest.warns(GuidedSRWarning, match=r"guidance limited: .* across the slices"):
