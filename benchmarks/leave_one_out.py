@@ -45,7 +45,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--label", default="recipe", help="name of the run")
     parser.add_argument("--save", type=Path, help="keep the model as a preset folder")
     parser.add_argument("--checkpoint", type=Path)
-    parser.add_argument("--presets", type=Path, help="folder of the recipe's start")
+    parser.add_argument("--starts", type=Path, help="folder of the recipe's start")
     parser.add_argument("--supervised", action="store_true", help="learn from truth")
     parser.add_argument("--no-painted", action="store_true", help="real scans alone")
     parser.add_argument("--no-init", action="store_true", help="start from nothing")
@@ -153,7 +153,7 @@ def main() -> None:
         model,
         recipe,
         subjects,
-        presets=args.presets,
+        starts=[args.starts or args.recipe.parent.parent / "starts"],
         checkpoint_dir=args.checkpoint,
         verbose=2,
     )

@@ -110,16 +110,18 @@ def orderings(runs: Sequence[Run]) -> list[str]:
 
 def probes(runs: Sequence[Run]) -> list[str]:
     lines = [
-        "| data | back-projection | schedule | steps a stage | gain over cubic |"
-        " SSIM |",
-        "|---|---|---|---|---|---|",
+        "| what | scale | test subject | r | steps a stage | start | paintings |"
+        " gain over cubic | SSIM |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
-    for run in runs:
-        if not run["label"].startswith("probe"):
-            continue
+    chosen = [run for run in runs if run["label"].startswith(("probe", "recipe"))]
+    for run in sorted(chosen, key=lambda r: (r["scale"], r["test"], r["gain"])):
+        share = run.get("painted")
         lines.append(
-            f"| {run['label'].removeprefix('probe ')} | {run['back_projection']} |"
-            f" {run['training']['schedule']} | {run['training']['max_steps']} |"
+            f"| {run['label'].removeprefix('probe ')} | {run['scale']:g}× |"
+            f" {run['test']} | {run['stages']} | {run['training']['max_steps']} |"
+            f" {'painted' if run.get('init') else 'random'} |"
+            f" {f'{share:.0%}' if share else 'none'} |"
             f" {run['gain']:+.2f} | {run['ours']['ssim']:.3f} |"
         )
     return lines

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from guided_sr.cli.console import Console
@@ -70,7 +71,7 @@ def execute(args: argparse.Namespace) -> int:
             model,
             recipe,
             recipe_subjects(recipe, args.data),
-            presets=place.folder.parent,
+            starts=[place.folder.parent, Path(args.recipe).parent.parent / "starts"],
             callbacks=[Reporter(console, place.checkpoints, recipe.networks)],
             checkpoint_dir=place.checkpoints,
             verbose=0,

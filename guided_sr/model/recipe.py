@@ -96,7 +96,7 @@ def fit_recipe(
     recipe: Recipe,
     subjects: Sequence[Subject],
     *,
-    presets: str | os.PathLike[str] | None = None,
+    starts: Sequence[str | os.PathLike[str]] = (),
     **how: Any,
 ) -> Histories:
     """Train a model as a recipe says.
@@ -105,7 +105,7 @@ def fit_recipe(
         model: From `recipe_model`.
         recipe: The same recipe.
         subjects: From `recipe_subjects`.
-        presets: Folder searched first for the preset that the recipe starts from.
+        starts: Folders searched first for the model that the recipe starts from.
         **how: ``callbacks``, ``checkpoint_dir`` and ``verbose`` of `fit_external`.
 
     Returns:
@@ -119,7 +119,7 @@ def fit_recipe(
     options: TrainingOptions = fitting.training_options(recipe.training, {})
     start = None
     if recipe.init is not None:
-        start = _start(model, recipe, recipe.init, presets)
+        start = _start(model, recipe, recipe.init, starts)
     histories = model._fit(list(subjects), options, start, shared=recipe.shared, **how)
     model.scale, model.scale_range = recipe.factors, recipe.scale_range
     return histories
@@ -129,10 +129,10 @@ def _start(
     model: GuidedSRModel,
     recipe: Recipe,
     name: str,
-    presets: str | os.PathLike[str] | None,
+    starts: Sequence[str | os.PathLike[str]],
 ) -> fitting.Start:
-    beside = None if presets is None else Path(presets) / name
-    found = beside if beside is not None and beside.is_dir() else name
+    folders = (Path(place) / name for place in starts)
+    found = next((folder for folder in folders if folder.is_dir()), name)
     known = type(model).from_preset(found, precision="float32")
     if known.stages != 1:
         raise UsageError(

@@ -140,8 +140,9 @@ class Recipe(_Strict):
         scale: In-plane factor, or one for rows and one for columns.
         scale_range: Range of factors that the preset serves; see `PresetConfig`.
         stages: Number of stages.
-        init: Preset of one network that all stages start from: its name, for which
-            the recipe's own folder of presets is searched first, or its folder.
+        init: Name or folder of the model of one network that all stages start from. A
+            name is looked for beside the output, in `starts` beside the folder of the
+            recipe, and among the presets.
         shared: Whether one network is trained for the steps of all stages, on
             paintings alone, as a start for other recipes.
         backbone: Registered name of the network.

@@ -49,7 +49,7 @@ def test_check_tells_grids_axes_models_and_cost(
         "planes both ways, scale 4",
         "tiny_slice (sha256 ",
         "covers 100 % of the T2",
-        "the T1 lies where its header says",
+        "auto: the misfit is measured in the run",
         "GiB",
         "on two cores",
         "gaussian, gap 0 %",
@@ -98,7 +98,7 @@ def test_presets_are_chosen_for_both_groups(
     presets["grdn_t2_slice_noguide"]["guided"] = False
     asked = []
 
-    def locate(name: str) -> Path:
+    def locate(name: str, *, quiet: bool) -> Path:
         asked.append(name)
         return slice_dir if "slice" in name else model_dir
 

@@ -91,4 +91,4 @@ def test_a_dry_run_names_the_mode_and_measures_nothing(
 ) -> None:
     monkeypatch.setattr("guided_sr.volumes.registration.MutualInformation", None)
     assert main(pair.arguments(model_dir, "--register", "rigid", "--dry-run")) == 0
-    assert "rigid; the misfit is measured in the run" in capsys.readouterr().err
+    assert "rigid: the misfit is measured in the run" in capsys.readouterr().err

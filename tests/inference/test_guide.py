@@ -35,6 +35,7 @@ def _prepared(t2: nib.Nifti1Image, t1: nib.Nifti1Image, **options: str) -> Guide
     )
 
 
+@pytest.mark.filterwarnings("ignore:guidance limited")
 def test_a_misplaced_guide_is_registered(
     misplaced: tuple[nib.Nifti1Image, nib.Nifti1Image],
 ) -> None:

@@ -150,17 +150,7 @@ def test_a_fine_guide_is_not_worth_a_word(volumes, recwarn):
     assert not [w for w in recwarn if "finer" in str(w.message)]
 
 
-def test_sizes_are_measured_along_the_planes_of_the_t2(volumes):
-    inputs = prepare(*volumes, guided=True, scale=2)
-    found = inputs.measured()
-    assert found["factors"] == (2.0, 2.0)
-    assert found["t2_mm"] == pytest.approx((2.0, 2.0))
-    assert found["t1_mm"] == pytest.approx((1.0, 1.0))
-    assert inputs.paths() == {"t2_mm": None, "t1_mm": None}
-
-
 def test_arrays_tell_their_factors_only():
     stack = np.arange(2 * 8 * 8.0).reshape(2, 8, 8)
     inputs = prepare(stack, None, guided=False, scale=2, target_shape=(12, 16))
     assert inputs.measured() == {"factors": (1.5, 2.0)}
-    assert inputs.paths() == {}
