@@ -24,6 +24,7 @@ __all__ = [
     "GuidedSRWarning",
     "IOFailure",
     "MissingInputError",
+    "ReportError",
     "TryAgainError",
     "UnknownPresetError",
     "UnknownScaleError",
@@ -148,6 +149,12 @@ class TryAgainError(GuidedSRError):
 
     code = "E-RETRY"
     exit_code = 75
+
+
+class ReportError(GuidedSRError):
+    """The work is done and kept, but its picture or report failed (1)."""
+
+    code = "E-REPORT"
 
 
 _OUT_OF_MEMORY = ("ResourceExhaustedError", "OutOfMemoryError", "XlaRuntimeError")

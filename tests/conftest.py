@@ -12,9 +12,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import h5py
 import nibabel as nib
 import numpy as np
 import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--fault-table",
+        action="store_true",
+        help="print the table of faults: row, fault, expected, got, pass",
+    )
 
 
 @dataclass(frozen=True)
@@ -125,13 +134,14 @@ class PresetServer:
 
 @pytest.fixture
 def far_preset(tmp_path: Path) -> Path:
-    """Folder of a preset "far_x2" whose weights only begin like weights."""
+    """Folder of a preset "far_x2" whose weights are one array a stage."""
     folder = tmp_path / "far_x2"
     folder.mkdir()
     digests = {}
     for stage in (1, 2):
         path = folder / f"stage_{stage}.weights.h5"
-        path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes([stage]) * 3000)
+        with h5py.File(path, "w") as file:
+            file["kernel"] = np.full(700, stage, np.float32)
         digests[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
     config = {
         "guided_sr_version": "0.1.0",
@@ -267,6 +277,71 @@ def trained(small_head):
     return model
 
 
+@dataclass(frozen=True)
+class CoarsePair:
+    folder: Path
+    t2: Path
+    t1: Path
+    truth: Path
+
+    def arguments(self, model: Path, *more: str) -> list[str]:
+        """The command that super-resolves this pair."""
+        files = ["-i", str(self.t2), "-g", str(self.t1)]
+        return ["run", *files, "--model", str(model), *more]
+
+
+@pytest.fixture(scope="session")
+def model_dir(trained: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A saved model, 2x in two stages. Tests must not change it."""
+    return trained.save_preset(tmp_path_factory.mktemp("models") / "tiny_x2")
+
+
+@pytest.fixture
+def pair(small_head: Any, tmp_path: Path) -> CoarsePair:
+    """A coarse T2 (24 x 24 x 3), its T1 and its truth (48 x 48 x 3) as files."""
+    from guided_sr.evaluation.grids import lower_resolution
+    from guided_sr.volumes import Volume, write_volume
+
+    folder = tmp_path / "scans of one person"
+    sharp = Volume(np.moveaxis(small_head.t2, 0, -1), small_head.affine)
+    made = lower_resolution(sharp, 2)
+    files = CoarsePair(folder, *(folder / f"{n}.nii.gz" for n in ("t2", "t1", "hr")))
+    write_volume(files.t2, made.data, made.affine)
+    write_volume(files.t1, np.moveaxis(small_head.t1, 0, -1), small_head.affine)
+    write_volume(files.truth, sharp.data, sharp.affine)
+    return files
+
+
+@pytest.fixture
+def tall_pair(tmp_path: Path) -> CoarsePair:
+    """As `pair`, but of twelve slices and without truth: enough to fine-tune on."""
+    from guided_sr.datasets.phantom import head_phantom
+    from guided_sr.evaluation.grids import lower_resolution
+    from guided_sr.volumes import Volume, write_volume
+
+    head = head_phantom((48, 48), 12, seed=1, voxel_mm=4.0)
+    folder = tmp_path / "scans of another person"
+    files = CoarsePair(folder, *(folder / f"{n}.nii.gz" for n in ("t2", "t1", "hr")))
+    made = lower_resolution(Volume(np.moveaxis(head.t2, 0, -1), head.affine), 2)
+    write_volume(files.t2, made.data, made.affine)
+    write_volume(files.t1, np.moveaxis(head.t1, 0, -1), head.affine)
+    return files
+
+
+@pytest.fixture
+def listing():
+    """All files below a folder with their contents, to see that nothing changed."""
+
+    def read(folder: Path) -> dict[str, bytes]:
+        return {
+            str(path.relative_to(folder)): path.read_bytes()
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        }
+
+    return read
+
+
 @pytest.fixture(scope="session")
 def random_model():
     """Models with random weights: ``random_model((4, 1), scale_range=(2, 6))``."""
@@ -297,7 +372,7 @@ def random_model():
 
 @pytest.fixture(scope="session")
 def thick():
-    """A head of 1 mm in 24 x 28 x 24 voxels, its T1, and T2 slices of 4 mm.
+    """A head of 1 mm in 24 x 28 x 32 voxels, its T1, and T2 slices of 4 mm.
 
     Returns a mapping of float64-affine volumes: ``t2``, ``t1``, ``truth``.
     """
@@ -308,12 +383,12 @@ def thick():
     from guided_sr.physics.slice_profile import SliceProfile
     from guided_sr.volumes import Volume, target_affine
 
-    head = head_phantom((24, 28), 24, seed=3, voxel_mm=7.0)
+    head = head_phantom((24, 28), 32, seed=3, voxel_mm=7.0)
     t2, t1 = (np.moveaxis(x, 0, -1).astype(np.float32) for x in (head.t2, head.t1))
     turn = np.eye(4)
     turn[:3, :3] = Rotation.from_euler("xyz", (10, 5, -8), degrees=True).as_matrix()
     turn[:3, 3] = -11.0, 17.0, 5.0
-    lines = [LineOperator(24, 24), LineOperator(28, 28), SliceProfile().line(24, 6)]
+    lines = [LineOperator(24, 24), LineOperator(28, 28), SliceProfile().line(32, 8)]
     low = SeparableOperator(*lines)(t2)
     return {
         "t2": Volume(low, target_affine(turn, t2.shape, low.shape)),

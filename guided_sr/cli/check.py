@@ -7,7 +7,13 @@ import json
 from typing import Any
 
 from guided_sr.cli.console import out
-from guided_sr.cli.options import add_compute, add_registration, new_parser
+from guided_sr.cli.options import (
+    add_compute,
+    add_reading,
+    add_registration,
+    new_parser,
+    reading,
+)
 from guided_sr.cli.run_options import add_pair, add_plan
 
 
@@ -27,6 +33,7 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
     add_pair(files)
     add_registration(files)
     add_plan(parser.add_argument_group("plan"))
+    add_reading(parser)
     add_compute(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(execute=execute)
@@ -43,7 +50,9 @@ def execute(args: argparse.Namespace) -> int:
     files = locate_files(args)
     plan, chosen = choose(args, files)
     moved = args.t2_to_t1 is not None
-    job = read_job(plan, chosen, files, strict=args.strict, moved=moved)
+    job = read_job(
+        plan, chosen, files, strict=args.strict, moved=moved, how=reading(args)
+    )
     if args.json:
         out(json.dumps(job.summary(args), indent=2))
         return 0

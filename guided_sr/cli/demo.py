@@ -78,6 +78,7 @@ def execute(args: argparse.Namespace) -> int:
     from guided_sr.cli.outputs import check_outputs, sidecar_of, write_file
     from guided_sr.cli.pair import read_pair
     from guided_sr.datasets import head_phantom
+    from guided_sr.errors import GuidedSRError, ReportError
     from guided_sr.evaluation import baselines, compare
     from guided_sr.evaluation.grids import lower_resolution
     from guided_sr.volumes import Volume, to_slices, write_volume
@@ -154,13 +155,26 @@ def execute(args: argparse.Namespace) -> int:
             title=heading,
         )
 
-    write_file(paths["panel"], draw, force=args.force)
+    failed = None
+    try:
+        write_file(paths["panel"], draw, force=args.force)
+    except GuidedSRError:
+        raise
+    except Exception as error:  # a drawing library has many ways to fail
+        failed = ReportError(
+            f"the images are kept, but the picture failed ({error})",
+            path=paths["panel"],
+            mend="install Matplotlib again, or run again with --debug",
+        )
     print_table(*comparison.table())
-    out(f"picture: {paths['panel']}")
+    if failed is None:
+        out(f"picture: {paths['panel']}")
     out(f"images:  {folder}")
     console.note(
         f"{time.perf_counter() - begun:.0f} s. A drawing is easier than a person: these"
         " figures say that all works, not how well."
     )
     console.note(f"{RESEARCH_USE} Cite: {CITATION}")
+    if failed is not None:
+        raise failed
     return 0

@@ -36,6 +36,7 @@ _ENVIRONMENT = {
 }
 EXIT_CODES = {
     0: "done",
+    1: "images made but not their picture, or a batch with different failures",
     64: "wrong option or value",
     65: "a file was read and cannot be used",
     66: "an input is missing or cannot be opened",
@@ -44,6 +45,7 @@ EXIT_CODES = {
     74: "reading or writing failed half-way",
     75: "nothing is wrong, try again later",
     130: "interrupted by Ctrl-C",
+    143: "terminated, as by a batch system",
 }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import signal
 import sys
 import traceback
 import warnings
@@ -27,14 +28,10 @@ from guided_sr.cli import (
     run,
     train,
 )
-from guided_sr.cli.console import CITATION, RESEARCH_USE, print_error, print_warning
+from guided_sr.cli.console import CITATION, RESEARCH_USE, print_warning
 from guided_sr.cli.options import Formatter
-from guided_sr.errors import (
-    GuidedSRError,
-    GuidedSRWarning,
-    UsageError,
-    is_out_of_memory,
-)
+from guided_sr.cli.outcome import INTERRUPTED, TERMINATED, Terminated, refuse
+from guided_sr.errors import GuidedSRWarning, UsageError
 
 _COMMANDS = (run, check, demo, train, evaluate, benchmark, degrade, models, info)
 _DESCRIPTION = (
@@ -44,9 +41,6 @@ _EPILOG = (
     f"{RESEARCH_USE} Voxels are estimated, not measured; fine detail can be invented or"
     f" copied from the T1.\n\nCite: {CITATION}"
 )
-
-INTERNAL = 70
-INTERRUPTED = 130
 
 
 class Parser(argparse.ArgumentParser):
@@ -98,13 +92,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 done, 64 usage, 65 bad data, 66 missing input, 70 a mistake
         of the package, 73 cannot create output, 74 input/output failure, 75 try
-        again, 130 interrupted.
+        again, 130 interrupted, 143 terminated.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     for stream in (sys.stdout, sys.stderr):  # a terminal without UTF-8
         with contextlib.suppress(AttributeError, ValueError):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    if argv is None:
+        signal.signal(signal.SIGTERM, _terminate)
     with warnings.catch_warnings():
         _show_warnings(debug)
         try:
@@ -118,10 +114,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         except BaseException as error:
             if debug:
                 traceback.print_exc()
-            code = _refuse(error)
-            if code == INTERRUPTED and argv is None:
+            code = refuse(error)
+            if code in (INTERRUPTED, TERMINATED) and argv is None:
                 _leave(code)
             return code
+
+
+def _terminate(*_: Any) -> NoReturn:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # one is enough to tidy up after
+    raise Terminated
 
 
 def _leave(code: int) -> NoReturn:
@@ -147,37 +148,6 @@ def _dispatch(arguments: list[str]) -> int:
     code = int(args.execute(args) or 0)
     sys.stdout.flush()
     return code
-
-
-def _refuse(error: BaseException) -> int:
-    """Print one line and tell the exit code."""
-    if isinstance(error, KeyboardInterrupt):
-        print_error(
-            "E-INTERRUPT", "interrupted; no half-written result was left behind."
-        )
-        return INTERRUPTED
-    if isinstance(error, GuidedSRError):
-        print_error(error.code, str(error))
-        return error.exit_code
-    if isinstance(error, OSError):
-        name = error.filename if isinstance(error.filename, str) else None
-        text = f"a file operation failed ({error.strerror or error})"
-        failure = GuidedSRError(text, path=name, mend="check disk space and permission")
-        print_error("E-IO", str(failure))
-        return 74
-    if is_out_of_memory(error):
-        failure = GuidedSRError(
-            "not enough memory",
-            mend="close other programs, use --device cpu, or a larger machine",
-        )
-        print_error("E-RETRY", str(failure))
-        return 75
-    if not isinstance(error, Exception):
-        raise error
-    text = f"unexpected {type(error).__name__}: {error}"[:400]
-    mend = "run again with --debug and report what it prints, with guided-sr info"
-    print_error("E-INTERNAL", str(GuidedSRError(text, mend=mend)))
-    return INTERNAL
 
 
 def _show_warnings(debug: bool) -> None:

@@ -111,6 +111,37 @@ def seconds(text: str) -> float:
     return value
 
 
+def add_reading(parser: argparse.ArgumentParser) -> None:
+    """Add what to make of images that can be read in several ways."""
+    group = parser.add_argument_group("doubtful images")
+    group.add_argument(
+        "--frame",
+        type=int,
+        metavar="N",
+        help="which volume of a T2 that holds several, from 0",
+    )
+    group.add_argument(
+        "--prefer",
+        choices=["sform", "qform"],
+        help="which orientation holds where a header has two that lie apart",
+    )
+    group.add_argument(
+        "--assume-affine",
+        action="store_true",
+        help="go on where a header gives no orientation; left and right are not known",
+    )
+
+
+def reading(args: argparse.Namespace) -> dict[str, Any]:
+    """The options of `add_reading` that are given, as those of `read_volume`."""
+    given = {
+        "frame": args.frame,
+        "prefer": args.prefer,
+        "assume_affine": args.assume_affine or None,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
 def add_compute(parser: argparse.ArgumentParser, *, precision: bool = True) -> None:
     """Add ``--device`` and ``--precision``."""
     group = parser.add_argument_group("computing")
@@ -158,7 +189,7 @@ def add_registration(parser: argparse._ActionsContainer) -> None:
 
 
 def add_model(parser: argparse._ActionsContainer) -> None:
-    """Add where a training goes: ``-o``, ``--checkpoint`` and ``--force``."""
+    """Add where a training goes: ``-o``, ``--checkpoint``, ``--fresh``, ``--force``."""
     parser.add_argument(
         "-o", "--out", required=True, metavar="MODEL", help="folder for the model"
     )
@@ -167,6 +198,11 @@ def add_model(parser: argparse._ActionsContainer) -> None:
         "--resume",
         metavar="DIR",
         help="where to save and to go on from (default: MODEL/checkpoints)",
+    )
+    parser.add_argument(
+        "--fresh",
+        action="store_true",
+        help="drop what was saved there and begin anew",
     )
     add_force(parser, "the model in MODEL")
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from guided_sr.errors import CannotCreateError, UsageError
+from guided_sr.errors import CannotCreateError, IOFailure, UsageError
 from guided_sr.volumes import refuse_same_file
 from guided_sr.volumes.locate import suffix_of
 from guided_sr.volumes.writing import json_text, prepare_output, publish, staged
 
 _WRITTEN = (".nii.gz", ".nii")
+_LONGEST_NAME = 255
 
 
 def sidecar_of(image: Path) -> Path:
@@ -44,11 +47,13 @@ def resolve_output(given: str | None, source: Path, desc: str) -> Path:
 
     Raises:
         UsageError: If a file name does not end in ``.nii.gz`` or ``.nii``.
+        CannotCreateError: If it is longer than file systems take.
     """
     name = result_name(source, desc)
     if given is None:
         return source.with_name(name)
     path = Path(given)
+    _refuse_long_name(path)
     if path.is_dir() or given.endswith(("/", os.sep)):
         return path / name
     if suffix_of(path) not in _WRITTEN:
@@ -59,6 +64,15 @@ def resolve_output(given: str | None, source: Path, desc: str) -> Path:
             " with / for a folder",
         )
     return path
+
+
+def _refuse_long_name(path: Path) -> None:
+    if len(os.fsencode(path.name)) > _LONGEST_NAME:
+        raise CannotCreateError(
+            f"the name of the output is over {_LONGEST_NAME} bytes long",
+            path=path,
+            mend="give a shorter one with -o",
+        )
 
 
 def refuse_existing_model(folder: Path, *, force: bool) -> None:
@@ -109,6 +123,7 @@ def check_outputs(*paths: Path, force: bool, inputs: tuple[Path, ...] = ()) -> N
         CannotCreateError: If one exists (without `force`) or cannot be made.
     """
     for path in paths:
+        _refuse_long_name(path)
         refuse_same_file(path, *inputs)
         if path.is_dir():
             raise CannotCreateError(
@@ -121,6 +136,29 @@ def check_outputs(*paths: Path, force: bool, inputs: tuple[Path, ...] = ()) -> N
                 mend="choose another name, or replace it with --force",
             )
         check_folder(path.parent)
+
+
+def check_space(path: Path, size: int) -> None:
+    """Check before the work that the disk holds what will be written.
+
+    Args:
+        path: What will be written; its folder need not exist.
+        size: In bytes.
+
+    Raises:
+        IOFailure: If less is free.
+    """
+    there = path.absolute().parent
+    while not there.is_dir():
+        there = there.parent
+    free = shutil.disk_usage(there).free
+    if size > free:
+        raise IOFailure(
+            f"the output needs up to {size / 2**20:.3g} MiB, {free / 2**20:.3g} MiB are"
+            " free",
+            path=path,
+            mend=f"free some space, see df -h {shlex.quote(str(there))}",
+        )
 
 
 def write_file(path: Path, write: Callable[[Path], None], *, force: bool) -> Path:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import warnings
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from guided_sr.errors import GuidedSRWarning, TryAgainError
+from guided_sr.errors import noted_warnings
 from guided_sr.inference.cost import BASE_GIB
-from guided_sr.inference.inputs import Inputs, prepare
+from guided_sr.inference.inputs import Inputs, examine_inputs, prepare
 from guided_sr.inference.result import Result
-from guided_sr.volumes import Volume, from_slices, read_volume, slice_axis
+from guided_sr.volumes import Volume, from_slices, memory, slice_axis
+from guided_sr.volumes.plausible import read_examined
 
 _BYTES_A_VOXEL = 32  # of the result: guide, its scaled copies, result, work space
 
@@ -78,23 +77,19 @@ def read_pair(
     Raises:
         GuidedSRError: The first fault found.
     """
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("always", GuidedSRWarning)
-        low = read_volume(t2, name="T2")
+    with noted_warnings() as noticed:
+        low = read_examined(t2, name="T2")
         _refuse_short_memory(low, scale or (1.0, 1.0))
-        guide = read_volume(t1, name="T1") if guided and t1 is not None else None
+        guide = read_examined(t1, name="T1") if guided and t1 is not None else None
         inputs = prepare(low, guide, guided=guided, scale=scale)
-    for one in caught:
-        warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+        examine_inputs(inputs)
     on_grid = kept = None
     source = inputs.source
     if guide is not None and inputs.t1 is not None and source is not None:
         data = from_slices(inputs.t1, source.slice_axis)
         on_grid = dataclasses.replace(guide, data=data, affine=source.affine)
         kept = dataclasses.replace(guide, data=_hollow(guide.data.shape))
-    noticed = tuple(str(one.message) for one in caught)
-    return Pair(low, kept, on_grid, inputs, noticed)
+    return Pair(low, kept, on_grid, inputs, tuple(noticed))
 
 
 def _hollow(shape: tuple[int, ...]) -> np.ndarray:
@@ -108,34 +103,5 @@ def _refuse_short_memory(low: Volume, scale: tuple[float, float]) -> None:
     voxels = 1.0
     for axis, n in enumerate(low.data.shape):
         voxels *= n if axis == across else n * next(factors)
-    refuse_short_memory(BASE_GIB + voxels * _BYTES_A_VOXEL / 2**30, low.path)
-
-
-def refuse_short_memory(needed: float, path: Path | None) -> None:
-    """Refuse work that this machine has not the memory for.
-
-    Args:
-        needed: Memory in GiB.
-        path: The image concerned.
-
-    Raises:
-        TryAgainError: If less is free.
-    """
-    there = available_memory()
-    if there is not None and needed > there:
-        raise TryAgainError(
-            f"the result needs about {needed:.1f} GiB of memory, {there:.1f} GiB are"
-            " free",
-            path=path,
-            mend="close other programs, crop the T2, or use a larger machine",
-        )
-
-
-def available_memory() -> float | None:
-    """Memory that a process may still take, in GiB; None where it is not known."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        fields = dict(line.split(":", 1) for line in lines)
-        return int(fields["MemAvailable"].split()[0]) / 2**20
-    except (OSError, ValueError, KeyError, IndexError):
-        return None
+    needed = BASE_GIB + voxels * _BYTES_A_VOXEL / 2**30
+    memory.refuse_short_memory(needed, what="the result", path=low.path)

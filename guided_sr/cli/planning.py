@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from guided_sr.cli.choose import Chosen, choose_model, presets_for
-from guided_sr.cli.pair import refuse_short_memory
-from guided_sr.errors import UsageError, noted_warnings
+from guided_sr.cli.options import reading
+from guided_sr.errors import DataError, UsageError, noted_warnings
 from guided_sr.inference.cost import memory_gib, network_pixels, seconds
 from guided_sr.inference.guide import check_guide
 from guided_sr.inference.usage import check_usage
@@ -25,14 +26,22 @@ from guided_sr.volumes import (
     Volume,
     choose_target,
     fit_intensity,
+    memory,
     overlap_fraction,
     read_grid,
-    read_volume,
     require_overlap,
     voxel_sizes,
 )
 from guided_sr.volumes.locate import locate
+from guided_sr.volumes.plausible import (
+    examine_pair,
+    nearest_on_grid,
+    read_examined,
+    refuse_target,
+)
 from guided_sr.volumes.target import triple_text
+
+_SIDECAR = 1 << 16  # bytes, amply
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +56,7 @@ class Job:
         overlap: Share of the T2's field of view that the T1 covers.
         memory: Memory that it needs, in GiB.
         warnings: What was noticed.
+        moved: Whether a transform will place the T1.
     """
 
     plan: VolumePlan
@@ -56,6 +66,12 @@ class Job:
     overlap: float | None
     memory: float
     warnings: tuple[str, ...]
+    moved: bool = False
+
+    @property
+    def result_bytes(self) -> int:
+        """Most bytes that the result can take on a disk."""
+        return 4 * math.prod(self.plan.target_shape) + _SIDECAR
 
     def inputs(
         self, *, register: str, t2_to_t1: str | None
@@ -65,6 +81,8 @@ class Job:
             inputs = VolumeInputs.prepare(
                 self.t2, self.t1, self.plan, register=register, t2_to_t1=t2_to_t1
             )
+            if self.moved:
+                inputs.examine()
         return inputs, tuple(dict.fromkeys((*self.warnings, *noticed)))
 
     def facts(
@@ -103,6 +121,14 @@ class Job:
             ("memory", f"about {self.memory:.1f} GiB"),
             ("time", self._time(args.precision)),
         ]
+        for name, image in (("T2", self.t2), ("T1", self.t1)):
+            if image is not None and image.extensions:
+                many = image.extensions > 1
+                what = f"extension{'s' if many else ''} of the {name}"
+                verb = "are" if many else "is"
+                rows.append(
+                    ("left out", f"{image.extensions} header {what} {verb} not copied")
+                )
         return rows
 
     def _registration(self, args: argparse.Namespace) -> str:
@@ -141,8 +167,31 @@ class Job:
         }
 
 
+def refuse_doubtful(noticed: Sequence[str]) -> None:
+    """Turn the first warning into a refusal.
+
+    Raises:
+        DataError: If there is one.
+    """
+    if noticed:
+        raise DataError(
+            f"refused by --strict: {noticed[0]}",
+            mend="mend the images, or leave --strict out",
+        )
+
+
 def locate_files(args: argparse.Namespace) -> dict[str, Path]:
-    """The input files, by name, checked to be there."""
+    """The input files, by name, checked to be there.
+
+    Raises:
+        UsageError: If there is no T2.
+        MissingInputError: If a file is not there.
+    """
+    if args.t2 is None:
+        raise UsageError(
+            "there is no T2",
+            mend="give it with -i; 'guided-sr run' also takes a table with --pairs",
+        )
     named = {"t2": args.t2, "t1": args.t1}
     return {
         key: locate(Path(value), name=key.upper())
@@ -161,7 +210,7 @@ def choose(
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # told when the voxels are read
-        affine, shape = read_grid(files["t2"])
+        affine, shape = read_grid(files["t2"], **reading(args))
     wanted = {"scale": args.scale, "target_voxel": args.target_voxel, "axes": args.axes}
     if args.model:
         chosen = [choose_model(name, None) for name in args.model]
@@ -175,6 +224,7 @@ def choose(
     else:
         grid = choose_target(affine, shape, **wanted)
         chosen = presets_for(grid, guided="t1" in files)
+    refuse_target(grid, path=files["t2"])
     profile = SliceProfile(args.slice_profile, args.slice_gap)
     plan = VolumePlan.create(grid, [one.served for one in chosen], profile=profile)
     used = [
@@ -197,6 +247,7 @@ def read_job(
     *,
     strict: bool = False,
     moved: bool = False,
+    how: Mapping[str, Any] | None = None,
 ) -> Job:
     """Read both images and check all but what the guide's own grid tells.
 
@@ -204,27 +255,31 @@ def read_job(
         plan: Grids and cascades.
         chosen: The models that are used.
         files: The input files, by name.
-        strict: Whether images outside the range of a model's card are refused.
+        strict: Whether doubtful images, and those outside the range of a model's
+            card, are refused.
         moved: Whether a transform will place the T1, which need not overlap yet.
+        how: Options of `read_volume`; the frame is the T2's.
 
     Raises:
         GuidedSRError: The first fault found; too little memory before any voxel is
             read.
     """
     guided = any(model.config.guided for model in chosen) and "t1" in files
+    how = dict(how or {})
+    of_guide = {name: value for name, value in how.items() if name != "frame"}
     with noted_warnings() as noticed:
         shape = None
         if guided:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                shape = read_grid(files["t1"], name="T1")[1]
-        memory = memory_gib(plan, shape)
-        refuse_short_memory(memory, files["t2"])
-        t2 = read_volume(files["t2"], name="T2")
+                shape = read_grid(files["t1"], name="T1", **of_guide)[1]
+        needed = memory_gib(plan, shape)
+        memory.refuse_short_memory(needed, what="the result", path=files["t2"])
+        t2 = read_examined(files["t2"], name="T2", **how)
         fit_intensity(t2.data, name="T2", path=t2.path)
         t1 = overlap = None
         if guided:
-            t1 = read_volume(files["t1"], name="T1")
+            t1 = read_examined(files["t1"], name="T1", **of_guide)
             fit_intensity(t1.data, name="T1", path=t1.path)
             check_guide(t1, t2, plan.grid)
             overlap = overlap_fraction(
@@ -232,6 +287,9 @@ def read_job(
             )
             if not moved:
                 require_overlap(t1, t2)
+                on_grid = nearest_on_grid(t1, t2)
+                paths = list(files.values())
+                examine_pair(t2.data, on_grid, overlap=overlap, paths=paths)
         for model in chosen:
             check_usage(
                 read_metadata(model.folder),
@@ -242,7 +300,9 @@ def read_job(
                 strict=strict,
                 path=model.folder / "metadata.json",
             )
-    return Job(plan, chosen, t2, t1, overlap, memory, tuple(noticed))
+    if strict:
+        refuse_doubtful(noticed)
+    return Job(plan, chosen, t2, t1, overlap, needed, tuple(noticed), moved)
 
 
 def _cascade(model: Chosen, plan: VolumePlan) -> list[tuple[str, str]]:

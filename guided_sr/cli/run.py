@@ -15,8 +15,10 @@ from guided_sr.cli.options import (
     add_compute,
     add_force,
     add_quiet,
+    add_reading,
     add_registration,
     new_parser,
+    reading,
 )
 from guided_sr.cli.run_options import add_pair, add_plan
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from guided_sr.cli.choose import Chosen
+    from guided_sr.inference.result import Result
+    from guided_sr.inference.volume_inputs import VolumeInputs
     from guided_sr.volumes import Volume
 
 
@@ -42,6 +46,13 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
     files = parser.add_argument_group("files")
     add_pair(files)
     files.add_argument(
+        "--pairs",
+        metavar="FILE",
+        help="take many pairs from a table (.tsv, .csv) with the columns t2 and t1,"
+        " paths relative to it; -o is a folder, and one pair that fails holds nobody"
+        " up",
+    )
+    files.add_argument(
         "-o",
         "--out",
         metavar="OUT",
@@ -51,6 +62,7 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
     add_registration(files)
     add_force(files)
     add_plan(parser.add_argument_group("plan"))
+    add_reading(parser)
     add_compute(parser)
     parser.add_argument(
         "--dry-run",
@@ -69,10 +81,20 @@ def execute(args: argparse.Namespace) -> int:
             loaded.
     """
     begun = time.perf_counter()
+    if args.pairs is not None:
+        from guided_sr.cli.batch import run_batch
+
+        return run_batch(args, execute)
     from pathlib import Path
 
-    from guided_sr.cli.outputs import check_outputs, resolve_output, sidecar_of
-    from guided_sr.cli.planning import choose, locate_files, read_job
+    from guided_sr.cli.outputs import (
+        check_outputs,
+        check_space,
+        resolve_output,
+        sidecar_of,
+    )
+    from guided_sr.cli.planning import choose, locate_files, read_job, refuse_doubtful
+    from guided_sr.volumes.locking import output_lock
     from guided_sr.volumes.transforms import transform_sha256
 
     console = Console(quiet=args.quiet)
@@ -86,26 +108,55 @@ def execute(args: argparse.Namespace) -> int:
         "slice_profile": [args.slice_profile, args.slice_gap],
         "back_projection": args.back_projection or "trained",
         "precision": args.precision,
+        **reading(args),
         **({"strict": True} if args.strict else {}),
         "register": args.register,
         "t2_to_t1": args.t2_to_t1 and transform_sha256(Path(args.t2_to_t1)),
     }
     if not args.force and _up_to_date(path, files, chosen, options):
-        console.note("up to date: inputs, weights and options are those of the result")
-        out(str(path))
-        return 0
+        return _nothing_to_do(console, path)
     force = args.force or _is_remnant(path)
     check_outputs(path, sidecar_of(path), force=force, inputs=tuple(files.values()))
     moved = args.t2_to_t1 is not None
-    job = read_job(plan, chosen, files, strict=args.strict, moved=moved)
+    job = read_job(
+        plan, chosen, files, strict=args.strict, moved=moved, how=reading(args)
+    )
+    check_space(path, job.result_bytes)
     console.facts("plan", job.facts(args, path))
     if args.dry_run:
         console.note("dry run: nothing was written")
         return 0
-    inputs, noticed = job.inputs(register=args.register, t2_to_t1=args.t2_to_t1)
-    if inputs.guide is not None:
-        console.note(f"registration: {inputs.guide.registration.describe()}")
+    with output_lock(path):
+        if not args.force and _up_to_date(path, files, chosen, options):
+            return _nothing_to_do(console, path)
+        inputs, noticed = job.inputs(register=args.register, t2_to_t1=args.t2_to_t1)
+        if args.strict:
+            refuse_doubtful(noticed)
+        if inputs.guide is not None:
+            console.note(f"registration: {inputs.guide.registration.describe()}")
+        result = _predict(args, console, inputs, chosen, noticed)
+        command = shlex.join(["guided-sr", *args.argv])
+        known = {**result.provenance, "options": options, "command": command}
+        result = dataclasses.replace(result, provenance=known)
+        result.save(path, force=force)
+    misfit = _field_of_view_misfit(job.t2, path)
+    console.note(
+        f"field of view kept to {misfit:.1e} mm; {time.perf_counter() - begun:.0f} s"
+        f" in all, {result.provenance['seconds']:.0f} s of it in the networks"
+    )
+    console.note(f"{RESEARCH_USE} Cite: {CITATION}")
+    out(str(path))
+    return 0
 
+
+def _predict(
+    args: argparse.Namespace,
+    console: Console,
+    inputs: VolumeInputs,
+    chosen: Sequence[Chosen],
+    noticed: Sequence[str],
+) -> Result:
+    """Load the framework and the models, and put the inputs through them."""
     from guided_sr.cli.framework import load_framework, precision_for
 
     load_framework(console, debug=args.debug)
@@ -119,23 +170,17 @@ def execute(args: argparse.Namespace) -> int:
         how = BackProjection.of(BACK_PROJECTION[args.back_projection])
     with device_scope(args.device), console.progress("slices") as advance:
         precision = precision_for(args.device, args.precision)
-        result = predict_volume(
+        return predict_volume(
             inputs,
             [GuidedSRModel.from_preset(m.name, precision=precision) for m in chosen],
             back_projection=how,
             progress=advance,
             noticed=noticed,
         )
-    command = shlex.join(["guided-sr", *args.argv])
-    known = {**result.provenance, "options": options, "command": command}
-    result = dataclasses.replace(result, provenance=known)
-    result.save(path, force=force)
-    misfit = _field_of_view_misfit(job.t2, path)
-    console.note(
-        f"field of view kept to {misfit:.1e} mm; {time.perf_counter() - begun:.0f} s"
-        f" in all, {result.provenance['seconds']:.0f} s of it in the networks"
-    )
-    console.note(f"{RESEARCH_USE} Cite: {CITATION}")
+
+
+def _nothing_to_do(console: Console, path: Path) -> int:
+    console.note("up to date: inputs, weights and options are those of the result")
     out(str(path))
     return 0
 

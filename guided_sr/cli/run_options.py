@@ -13,7 +13,6 @@ def add_pair(group: argparse._ActionsContainer) -> None:
     group.add_argument(
         "-i",
         "--t2",
-        required=True,
         metavar="T2",
         help="low-resolution T2: .nii, .nii.gz or .mgz",
     )
@@ -73,8 +72,8 @@ def add_plan(group: argparse._ActionsContainer) -> None:
     group.add_argument(
         "--strict",
         action="store_true",
-        help="refuse images outside the range of the model's card, in place of a"
-        " warning",
+        help="refuse (65) what else is a warning: doubtful images, and those outside"
+        " the range of the model's card",
     )
 
 

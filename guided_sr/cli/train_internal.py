@@ -95,6 +95,7 @@ def execute(args: argparse.Namespace) -> int:
     pair = read_pair(args.t2, args.t1, scale=setup.scale, guided=setup.guided)
     stack = pair.inputs.t2
     plan = setup.plan((stack.shape[1], stack.shape[2]), pair.inputs.target_shape)
+    setup.refuse_small_slices(plan, level=0)
     console.facts(
         "plan",
         [

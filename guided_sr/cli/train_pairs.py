@@ -68,6 +68,8 @@ def learn_from_pairs(args: argparse.Namespace, way: Way) -> int:
     if tuning:
         _refuse_scarce(pairs, validation, share)
     lowest = 0 if way.sharp else -1
+    for plan in plans:
+        setup.refuse_small_slices(plan, level=lowest + 1)
     slices = sum(len(pair.inputs.t2) for pair in pairs)
     console.facts(
         "plan",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shlex
 import time
 from collections.abc import Callable, Sequence
@@ -43,9 +44,16 @@ def train(
 
     load_framework(console, debug=args.debug)
     from guided_sr.runtime import device_scope
+    from guided_sr.training.checkpoint import drop_checkpoints
+    from guided_sr.volumes.locking import output_lock
 
     try:
-        with device_scope(args.device):
+        with contextlib.ExitStack() as stack:
+            for file in (place.folder / "config.json", place.checkpoints / "run.json"):
+                stack.enter_context(output_lock(file))
+            if args.fresh:
+                drop_checkpoints(place.checkpoints)
+            stack.enter_context(device_scope(args.device))
             model, record = learn(precision_for(args.device, args.precision))
             model.save_preset(place.folder, metadata=record, force=args.force)
     except KeyboardInterrupt:

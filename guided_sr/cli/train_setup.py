@@ -17,7 +17,7 @@ from guided_sr.errors import UsageError
 from guided_sr.physics.back_projection import BackProjection
 from guided_sr.physics.cascade_plan import CascadePlan, StageBlur, scale_per_axis
 from guided_sr.presets import scale_text
-from guided_sr.training.options import TrainingOptions
+from guided_sr.training.options import TrainingOptions, patch_size
 
 if TYPE_CHECKING:
     from guided_sr.model import GuidedSRModel
@@ -138,6 +138,19 @@ class Setup:
         return CascadePlan.create(
             shape, target_shape=target, stages=self.stages, stage_blur=self.stage_blur
         )
+
+    def refuse_small_slices(self, plan: CascadePlan, *, level: int) -> None:
+        """Refuse slices that hold no patch, before a framework is loaded.
+
+        Args:
+            plan: Of a pair.
+            level: The coarsest that is trained on.
+
+        Raises:
+            DataError: With the smallest side that would do.
+        """
+        wanted = TrainingOptions(**self.training).patch_size
+        patch_size([plan.level_shape(level)], wanted)
 
     def facts(
         self, plan: CascadePlan, *, lowest: int = 0, sizes: str = "sizes"

@@ -21,10 +21,10 @@ from guided_sr.volumes import (
     bring_to_grid,
     fit_intensity,
     place_guide,
-    read_volume,
     require_overlap,
     voxel_sizes,
 )
+from guided_sr.volumes.plausible import read_examined, refuse_other_person
 
 _NO_FINER = 0.95
 _COARSER = 1.1
@@ -73,9 +73,10 @@ def prepare_guide(
     Raises:
         UsageError: If both are the same file, or an option is unknown.
         GeometryError: If they do not overlap or cannot be registered.
-        DataError: If the T1 is unusable where the T2 is.
+        DataError: If the T1 is unusable where the T2 is, or by its name of another
+            person.
     """
-    volume = read_volume(t1, name="T1")
+    volume = read_examined(t1, name="T1")
     check_guide(volume, t2, grid)
     volume, found = place_guide(volume, t2, register=register, t2_to_t1=t2_to_t1)
     overlap = require_overlap(volume, t2)
@@ -85,10 +86,11 @@ def prepare_guide(
 
 
 def check_guide(t1: Volume, t2: Volume, grid: TargetGrid) -> None:
-    """Refuse a T1 that is the T2; say so where it is too coarse to guide.
+    """Refuse a T1 that is the T2 or another person's; say so where it is too coarse.
 
     Raises:
         UsageError: If both are the same file.
+        DataError: If their names are those of different people.
     """
     if t1.sha256 is not None and t1.sha256 == t2.sha256:
         raise UsageError(
@@ -96,6 +98,7 @@ def check_guide(t1: Volume, t2: Volume, grid: TargetGrid) -> None:
             path=t1.path,
             mend="give the T1 as guide",
         )
+    refuse_other_person(t2.path, t1.path)
     steps = grid.target_affine[:3, :3]
     wanted, observed = np.linalg.norm(steps, axis=0), voxel_sizes(grid.affine)
     spacing = spacing_along(t1, steps)

@@ -20,11 +20,11 @@ from guided_sr.volumes import (
     TargetGrid,
     Volume,
     fit_intensity,
-    read_volume,
     slice_axis,
     to_slices,
     voxel_sizes,
 )
+from guided_sr.volumes.plausible import examine_pair, read_examined, refuse_target
 
 Stack = NDArray[np.float32]
 
@@ -233,7 +233,7 @@ def _from_volumes(
     factors: tuple[float, float],
     target_shape: tuple[int, int] | None,
 ) -> Inputs:
-    low = read_volume(t2, name="T2")
+    low = read_examined(t2, name="T2")
     if rows_only(factors):
         raise UsageError(
             "a factor of rows alone is one of planes across the slices; these are"
@@ -255,10 +255,11 @@ def _from_volumes(
         across,
         "",
     )
+    refuse_target(grid, path=low.path)
     guide = None
     if t1 is not None:
         guide = prepare_guide(t1, low, grid, grid.target_affine, grid.target_shape)
-    return Inputs(
+    inputs = Inputs(
         to_slices(orientation.apply(low.data), across),
         None if guide is None else to_slices(guide.data, across),
         target,
@@ -274,3 +275,15 @@ def _from_volumes(
             None if guide is None else guide.overlap,
         ),
     )
+    if not isinstance(t1, Volume):
+        examine_inputs(inputs)
+    return inputs
+
+
+def examine_inputs(inputs: Inputs) -> None:
+    """Warn of a T2 and a T1, as they came, that do not fit each other."""
+    source = inputs.source
+    if source is None or source.t1 is None or inputs.t1 is None:
+        return
+    paths = [one.path for one in (source.t2, source.t1) if one.path is not None]
+    examine_pair(inputs.t2, inputs.t1, overlap=source.overlap or 0.0, paths=paths)

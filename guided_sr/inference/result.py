@@ -158,6 +158,7 @@ def volume_result(
         name: {
             "path": None if volume.path is None else str(volume.path),
             "sha256": volume.sha256,
+            "filled": volume.filled,
         }
         for name, volume in (("t2", inputs.t2), ("t1", t1))
         if volume is not None

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from guided_sr.errors import PathLike
 from guided_sr.inference.guide import Guide, prepare_guide
 from guided_sr.inference.volume_plan import VolumePlan
-from guided_sr.volumes import IntensityScale, Volume, fit_intensity, read_volume
+from guided_sr.volumes import IntensityScale, Volume, fit_intensity
+from guided_sr.volumes.plausible import examine_pair, read_examined
 
 Voxels = NDArray[np.float32]
 
@@ -56,7 +57,7 @@ class VolumeInputs:
         Raises:
             GuidedSRError: The first fault found.
         """
-        volume = read_volume(t2, name="T2")
+        volume = read_examined(t2, name="T2")
         scale = fit_intensity(volume.data, name="T2", path=volume.path)
         guide = None
         if t1 is not None:
@@ -69,7 +70,23 @@ class VolumeInputs:
                 register=register,
                 t2_to_t1=t2_to_t1,
             )
-        return cls(volume, plan.orientation.apply(volume.data), guide, plan, scale)
+        low = plan.orientation.apply(volume.data)
+        inputs = cls(volume, low, guide, plan, scale)
+        if not isinstance(t1, Volume):
+            inputs.examine()
+        return inputs
+
+    def examine(self) -> None:
+        """Warn of a T2 and a T1 that do not fit each other."""
+        if self.guide is None:
+            return
+        both = (self.t2.path, self.guide.volume.path)
+        examine_pair(
+            self.low,
+            self.guide.data,
+            overlap=self.guide.overlap,
+            paths=[path for path in both if path is not None],
+        )
 
 
 @dataclass(frozen=True, eq=False)

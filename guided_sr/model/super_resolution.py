@@ -31,7 +31,7 @@ from guided_sr.physics.back_projection import BackProjection, Method
 from guided_sr.physics.slice_profile import SliceProfile
 from guided_sr.presets import list_presets
 from guided_sr.presets.usage_range import check_range, usage_range
-from guided_sr.volumes import read_volume
+from guided_sr.volumes.plausible import read_examined, refuse_target
 
 
 class GuidedSRModel(LearningModel):
@@ -195,10 +195,11 @@ class GuidedSRModel(LearningModel):
                 mend="give one that enlarges slices in-plane, and a slice model",
             )
         with noted_warnings() as noticed:
-            low = read_volume(t2, name="T2")
+            low = read_examined(t2, name="T2")
             grid = target_for(low.affine, low.data.shape, served, **wanted)
             if target_shape is not None:
                 grid = with_in_plane_shape(grid, target_shape)
+            refuse_target(grid, path=low.path)
             plan = VolumePlan.create(grid, served, profile=slice_profile)
             guided = any(model.guided for model in models)
             inputs = VolumeInputs.prepare(low, t1 if guided else None, plan, **placing)

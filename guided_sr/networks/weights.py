@@ -11,6 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from guided_sr.errors import WeightsError
+from guided_sr.presets.inspection import inspect_weights
+from guided_sr.volumes.writing import publish, staged
+
+_SUFFIX = ".weights.h5"
 
 
 def load_weights(network: keras.Model, path: Path) -> None:
@@ -22,8 +26,9 @@ def load_weights(network: keras.Model, path: Path) -> None:
 
     Raises:
         WeightsError: If the file cannot be read, belongs to another architecture or
-            holds NaN (Keras would load that silently).
+            holds anything but finite numbers (Keras would load NaN silently).
     """
+    inspect_weights(path)
     try:
         if _datasets(path) != len(network.weights):
             raise ValueError("the file holds more or fewer weights than the network")
@@ -34,12 +39,6 @@ def load_weights(network: keras.Model, path: Path) -> None:
             path=path,
             mend="use the preset's own configuration with its own weights",
         ) from error
-    if not all(np.isfinite(values).all() for values in network.get_weights()):
-        raise WeightsError(
-            "the weights hold NaN or infinite values",
-            path=path,
-            mend="train again with a lower learning rate, or copy the preset again",
-        )
 
 
 def _datasets(path: Path) -> int:
@@ -56,27 +55,33 @@ def _datasets(path: Path) -> int:
 
 
 def save_weights(network: keras.Model, path: Path, *, half: bool = False) -> None:
-    """Write a network's weights, which must have no optimizer state with them.
+    """Write what a network or a compiled model has, completely or not at all.
 
     Args:
-        network: The network.
-        path: A ``.weights.h5`` file; replaced.
-        half: Whether they are rounded to float16 in the file, which then has half the
-            size. `load_weights` gives float32 again.
+        network: With its optimizer's state, if it has been compiled.
+        path: A ``.weights.h5`` file, which is replaced.
+        half: Whether weights are rounded to float16 in the file, which then has half
+            the size. `load_weights` gives float32 again.
 
     Raises:
         WeightsError: If a weight is too large for float16.
     """
-    if not half:
-        network.save_weights(path, overwrite=True)
-        return
-    half_precision(network, path=path)
-    whole = path.with_name(f".{path.name}")
-    try:
-        network.save_weights(whole, overwrite=True)
-        _copy_half(whole, path)
-    finally:
-        whole.unlink(missing_ok=True)
+    if half:
+        half_precision(network, path=path)
+
+    def write(file: Path) -> None:
+        if not half:
+            network.save_weights(file, overwrite=True)
+            return
+        whole = file.with_name(f"{file.name.removesuffix(_SUFFIX)}.whole{_SUFFIX}")
+        try:
+            network.save_weights(whole, overwrite=True)
+            _copy_half(whole, file)
+        finally:
+            whole.unlink(missing_ok=True)
+
+    with staged(path, write, suffix=_SUFFIX, held=False) as complete:
+        publish(complete, path, force=True)
 
 
 def half_precision(

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from guided_sr.presets.scales import served_factors
 
 FORMAT: Literal[1] = 1
+
+_MOST = 4096
+Number = (
+    Annotated[int, Field(ge=-_MOST, le=_MOST)]
+    | Annotated[float, Field(ge=-_MOST, le=_MOST)]
+)
+Option = bool | Number | Annotated[str, Field(max_length=64)] | list[Number] | None
+"""An option of a network: plain values, of sizes that a network can have."""
 
 
 class BackboneConfig(BaseModel):
@@ -21,8 +29,8 @@ class BackboneConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str
-    options: dict[str, Any] = Field(default_factory=dict)
+    name: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    options: dict[str, Option] = Field(default_factory=dict)
 
 
 class BackProjectionConfig(BaseModel):
@@ -63,7 +71,7 @@ class PresetConfig(BaseModel):
     stages: int = Field(ge=1, le=16)
     stage_blur: Literal["consistent"] | float = "consistent"
     back_projection: BackProjectionConfig = BackProjectionConfig()
-    weights: dict[str, str]
+    weights: dict[Annotated[str, Field(pattern=r"^stage_\d{1,2}\.weights\.h5$")], str]
 
     @model_validator(mode="after")
     def _range_holds_the_scale(self) -> Self:

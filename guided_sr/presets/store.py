@@ -23,8 +23,11 @@ from guided_sr.presets.entries import (
     packaged_folder,
 )
 from guided_sr.presets.fetch import cached_folder, fetch_preset, is_complete
+from guided_sr.presets.inspection import inspect_weights
 from guided_sr.presets.schema import PresetConfig
 from guided_sr.volumes import sha256_of
+
+_MOST_JSON = 1 << 24  # bytes
 
 
 def find_preset(name: str) -> Path | None:
@@ -57,6 +60,13 @@ def locate_preset(name_or_dir: str | os.PathLike[str], *, quiet: bool = False) -
     if (folder / "config.json").is_file():
         return folder
     name = str(name_or_dir)
+    if name not in list_presets() and folder.is_file():
+        raise UnknownPresetError(
+            "a model is a folder; files are not loaded, since a saved network may carry"
+            " code",
+            path=folder,
+            mend="give a folder made by save_preset or 'guided-sr train'",
+        )
     if name not in list_presets() and folder.exists():
         raise UnknownPresetError(
             "the folder is no preset: it has no config.json",
@@ -68,10 +78,16 @@ def locate_preset(name_or_dir: str | os.PathLike[str], *, quiet: bool = False) -
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
+        if path.stat().st_size > _MOST_JSON:
+            raise WeightsError(
+                "the file is too large for a configuration",
+                path=path,
+                mend="copy the preset again",
+            )
         data = json.loads(path.read_text("utf-8"))
     except OSError as error:
         raise IOFailure("the file cannot be read", path=path) from error
-    except ValueError as error:
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise WeightsError(
             "the file is not JSON", path=path, mend="copy the preset again"
         ) from error
@@ -109,8 +125,8 @@ def weights_files(folder: Path, config: PresetConfig) -> list[Path]:
     """The checked weights of each stage, in order.
 
     Raises:
-        WeightsError: If a file is missing, is no HDF5 file, or has another sha256
-            than its configuration says.
+        WeightsError: If a file is missing, is no HDF5 file, has another sha256 than
+            its configuration says, or holds anything but finite numbers.
     """
     files = []
     for stage in range(1, config.stages + 1):
@@ -137,6 +153,7 @@ def weights_files(folder: Path, config: PresetConfig) -> list[Path]:
                 path=path,
                 mend="copy the preset again; the file is damaged or another one",
             )
+        inspect_weights(path)
         files.append(path)
     return files
 

@@ -153,7 +153,15 @@ class ResidualCallback(keras.callbacks.Callback):
 
 
 class StopOnDivergence(keras.callbacks.Callback):
-    """Stop with a clear error when the loss is no longer a number."""
+    """Stop with a clear error when the loss is no longer a number.
+
+    Args:
+        stage: Number of the stage, for the message.
+    """
+
+    def __init__(self, stage: int = 1) -> None:
+        super().__init__()
+        self.stage = stage
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Look at the epoch's loss.
@@ -164,6 +172,7 @@ class StopOnDivergence(keras.callbacks.Callback):
         loss = float((logs or {}).get("loss", 0.0))
         if not math.isfinite(loss):
             raise DataError(
-                f"the loss became {loss} in epoch {epoch + 1}; training was stopped",
-                mend="lower learning_rate; the last checkpoint is from before",
+                f"the loss of stage {self.stage} became {loss} in epoch {epoch + 1};"
+                " training was stopped, the checkpoint is from the epoch before",
+                mend="train with a lower learning rate: --fresh --learning-rate 0.0001",
             )

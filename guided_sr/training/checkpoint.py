@@ -12,14 +12,15 @@ import csv
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from guided_sr.errors import UsageError, WeightsError
+from guided_sr.errors import UsageError, WeightsError, warn_user
+from guided_sr.networks.weights import save_weights
 from guided_sr.training.schedule import StatefulCallback
 from guided_sr.volumes.writing import replace_json
 
@@ -43,17 +44,14 @@ class TrainingFolder:
         options = json.loads(json.dumps(options))
         if run.exists():
             before = json.loads(run.read_text("utf-8"))
-            differing = sorted(
-                name
-                for name in before.keys() | options.keys()
-                if before.get(name) != options.get(name)
-            )
+            differing = list(_differences(before, options))
             if differing:
                 raise UsageError(
                     "the checkpoint was made with other options"
-                    f" ({', '.join(differing)})",
+                    f" ({'; '.join(differing)})",
                     path=self.folder,
-                    mend="give the same options and data, or another folder",
+                    mend="give the same options and data, or another folder, or drop"
+                    " the checkpoint with --fresh",
                 )
         else:
             replace_json(run, options)
@@ -82,7 +80,7 @@ class TrainingFolder:
             raise WeightsError(
                 "the checkpoint cannot be read",
                 path=path,
-                mend="remove the folder and train afresh",
+                mend="train afresh: remove the folder, or give --fresh",
             ) from error
 
     def state_file(self, stage: int) -> Path:
@@ -95,12 +93,31 @@ class TrainingFolder:
 
     def finish(self, stage: int, network: keras.Model) -> None:
         """Keep a stage's final weights and drop its slots."""
-        partial = self.folder / f".stage_{stage}.partial.weights.h5"
-        network.save_weights(partial, overwrite=True)
-        os.replace(partial, self.finished(stage))
+        save_weights(network, self.finished(stage))
         slots = [file(stage, n) for file in (self.slot, self.best) for n in (0, 1)]
         for path in (*slots, self.state_file(stage)):
             path.unlink(missing_ok=True)
+
+
+def drop_checkpoints(folder: Path) -> None:
+    """Remove the files of a training, and nothing else, from its folder."""
+    if not (folder / "run.json").exists():
+        return  # what lies there is no training's
+    for path in [folder / "run.json", *folder.glob("stage_*")]:
+        path.unlink(missing_ok=True)
+
+
+def _differences(before: Any, now: Any, name: str = "") -> Iterator[str]:
+    """Every entry that is not the same, with both values where they are short."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in sorted(before.keys() | now.keys()):
+            if key == "versions" and key not in before:  # of an older version
+                continue
+            inner = f"{name}.{key}" if name else key
+            yield from _differences(before.get(key), now.get(key), inner)
+    elif before != now:
+        values = f"{before}, now {now}"
+        yield f"{name}: {values}" if len(values) <= 60 else name
 
 
 def read_log(file: Path) -> dict[int, dict[str, float]]:
@@ -145,21 +162,22 @@ class Checkpoint(StatefulCallback):
         self.folder = folder
         self.stage = stage
         self.callbacks = list(callbacks)
+        self.before: dict[str, Any] | None = None
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Write the slot that is not in use, then point to it."""
         number = (epoch + 1) % 2
-        self.model.save_weights(self.folder.slot(self.stage, number), overwrite=True)
+        save_weights(self.model, self.folder.slot(self.stage, number))
         states = {type(c).__name__: c.state() for c in self.callbacks}
-        replace_json(
-            self.folder.state_file(self.stage),
-            {
-                "epoch": epoch + 1,
-                "slot": number,
-                "stopped": bool(self.model.stop_training),
-                "callbacks": states,
-            },
-        )
+        saved = {
+            "epoch": epoch + 1,
+            "slot": number,
+            "stopped": bool(self.model.stop_training),
+            "callbacks": states,
+        }
+        file = self.folder.state_file(self.stage)
+        replace_json(file, {**saved, "before": self.before})
+        self.before = saved
 
     def resume(self, network: keras.Model) -> tuple[int, bool]:
         """Bring a compiled network back to its last epoch.
@@ -170,14 +188,35 @@ class Checkpoint(StatefulCallback):
         Returns:
             The epoch to go on with, and whether training had stopped by itself.
 
+        Where its file is damaged, the epoch before is taken, with a warning.
+
         Raises:
-            WeightsError: If a file named by the state cannot be read.
+            WeightsError: If neither can be read.
         """
         file = self.folder.state_file(self.stage)
         if not file.exists():
             return 0, False
-        state = json.loads(file.read_text("utf-8"))
-        self.folder.load(network, self.folder.slot(self.stage, state["slot"]))
-        for callback in self.callbacks:
-            callback.restore(state["callbacks"].get(type(callback).__name__, {}))
-        return int(state["epoch"]), bool(state["stopped"])
+        newest = json.loads(file.read_text("utf-8"))
+        before = newest.pop("before", None)
+        for state in (newest, before):
+            slot = self.folder.slot(self.stage, newest["slot"])
+            if state is None:
+                break
+            try:
+                network.load_weights(self.folder.slot(self.stage, state["slot"]))
+            except (OSError, ValueError, KeyError):
+                continue
+            if state is before:
+                warn_user(
+                    "the newest checkpoint cannot be read; the one before it is used",
+                    path=slot,
+                )
+            for callback in self.callbacks:
+                callback.restore(state["callbacks"].get(type(callback).__name__, {}))
+            self.before = state
+            return int(state["epoch"]), bool(state["stopped"])
+        raise WeightsError(
+            "the checkpoint cannot be read",
+            path=slot,
+            mend="train afresh: remove the folder, or give --fresh",
+        )

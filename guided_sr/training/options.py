@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from guided_sr.errors import UsageError
+from guided_sr.errors import DataError, UsageError
 from guided_sr.training.augmentation import UNSUPERVISED, Augmentation
 
 LOSSES = {
@@ -96,3 +97,27 @@ class TrainingOptions:
     def steps_in_epoch(self) -> int:
         """Steps of an epoch, at most `max_steps`."""
         return min(self.steps_per_epoch, self.max_steps)
+
+
+def patch_size(shapes: Sequence[tuple[int, int]], wanted: int) -> int:
+    """Side of the patches that every subject's slices hold.
+
+    Args:
+        shapes: Sizes of the subjects' slices at the stage's level.
+        wanted: Side asked for, in pixels.
+
+    Returns:
+        ``min(wanted, shortest side)``, rounded down to a multiple of 4.
+
+    Raises:
+        DataError: If that is below 16 pixels.
+    """
+    shortest = min(min(shape) for shape in shapes)
+    side = min(wanted, shortest) // 4 * 4
+    if side < SMALLEST_PATCH:
+        raise DataError(
+            f"the slices to train on have only {shortest} pixels on their shorter"
+            f" side at this stage, patches need {SMALLEST_PATCH}",
+            mend="train at a smaller scale or with fewer stages, or with larger slices",
+        )
+    return side

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from guided_sr.errors import DataError, UsageError
+from guided_sr.errors import UsageError
 from guided_sr.layers.projection import back_project_tensor, separable
 from guided_sr.physics.back_projection import BackProjection
 from guided_sr.physics.cascade_plan import CascadePlan
@@ -114,30 +114,6 @@ class LevelStack:
             for (stack, k, shift), spline in zip(stacks, self.splines, strict=True)
         ]
         return images, None
-
-
-def patch_size(shapes: Sequence[tuple[int, int]], wanted: int) -> int:
-    """Side of the patches that every subject's slices hold.
-
-    Args:
-        shapes: Sizes of the subjects' slices at the stage's level.
-        wanted: Side asked for, in pixels.
-
-    Returns:
-        ``min(wanted, shortest side)``, rounded down to a multiple of 4.
-
-    Raises:
-        DataError: If that is below 16 pixels.
-    """
-    shortest = min(min(shape) for shape in shapes)
-    side = min(wanted, shortest) // 4 * 4
-    if side < SMALLEST_PATCH:
-        raise DataError(
-            f"the slices to train on have only {shortest} pixels on their shorter"
-            f" side at this stage, patches need {SMALLEST_PATCH}",
-            mend="train at a smaller scale or with fewer stages, or with larger slices",
-        )
-    return side
 
 
 class PatchDataset(keras.utils.PyDataset):

@@ -10,10 +10,11 @@ from typing import Any
 
 import keras
 
+from guided_sr._version import __version__
 from guided_sr.errors import DataError
 from guided_sr.networks.mdcsrn_gan import Critic
 from guided_sr.physics.back_projection import BackProjection
-from guided_sr.runtime import jit_compile
+from guided_sr.runtime import framework_versions, jit_compile
 from guided_sr.training.adversarial import AdversarialModel
 from guided_sr.training.callbacks import (
     DegradationCallback,
@@ -27,8 +28,8 @@ from guided_sr.training.checkpoint import (
     digest_of_arrays,
     read_log,
 )
-from guided_sr.training.options import LOSSES, TrainingOptions
-from guided_sr.training.patches import LevelStack, PatchDataset, patch_size
+from guided_sr.training.options import LOSSES, TrainingOptions, patch_size
+from guided_sr.training.patches import LevelStack, PatchDataset
 from guided_sr.training.schedule import (
     CosineSchedule,
     PlateauSchedule,
@@ -130,6 +131,7 @@ class CascadeTrainer:
             "weights": [s.weight for s in self.subjects],
             "network": [list(weight.shape) for weight in network.weights],
             "precision": sorted({layer.dtype_policy.name for layer in network.layers}),
+            "versions": {"guided_sr": __version__, **framework_versions()},
             "blur": [[callback.spread, callback.seed] for callback in blur],
         }
 
@@ -272,7 +274,8 @@ class CascadeTrainer:
             stateful.insert(0, judge)
         # The judge comes first, so that its figures are there for the user's.
         judges = [] if judge is None else [judge]
-        callbacks = [*judges, *self.callbacks, StopOnDivergence(), schedule, watch]
+        stop = StopOnDivergence(stage)
+        callbacks = [*judges, *self.callbacks, stop, schedule, watch]
         first, stopped, log = 0, False, None
         if self.folder:
             checkpoint = Checkpoint(self.folder, stage, stateful)

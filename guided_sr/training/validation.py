@@ -12,6 +12,7 @@ import numpy as np
 
 from guided_sr.inference.cascade import batches
 from guided_sr.metrics import psnr
+from guided_sr.networks.weights import save_weights
 from guided_sr.physics.back_projection import BackProjection
 from guided_sr.runtime import compiled_call
 from guided_sr.training import holdout
@@ -219,7 +220,7 @@ class KeepBest(StatefulCallback):
         if self.folder is not None:
             self.slot = 1 - self.slot
             path = self.folder.best(self.stage, self.slot)
-            self.twin.save_weights(path, overwrite=True)
+            save_weights(self.twin, path)
 
     def finish(self) -> None:
         """Give the network the weights that are kept."""

@@ -10,16 +10,11 @@ from guided_sr.volumes.geometry import (
     voxel_sizes,
 )
 from guided_sr.volumes.intensity import IntensityScale, Normalised, fit_intensity
-from guided_sr.volumes.nifti import (
-    Volume,
-    make_image,
-    read_volume,
-    sha256_of,
-    write_volume,
-)
+from guided_sr.volumes.nifti import Volume, read_volume, sha256_of
 from guided_sr.volumes.orientation import Orientation
 from guided_sr.volumes.peek import read_grid
 from guided_sr.volumes.registration import REGISTER, Registration, place_guide
+from guided_sr.volumes.saving import make_image, write_volume
 from guided_sr.volumes.target import TargetGrid, choose_target
 from guided_sr.volumes.views import from_slices, to_slices
 from guided_sr.volumes.writing import refuse_same_file

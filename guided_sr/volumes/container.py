@@ -26,6 +26,7 @@ _CHUNK = 1 << 20
 _GZIP = b"\x1f\x8b"
 # A deflate stream cannot shrink more than about 1032 times.
 _GZIP_MOST = 1040
+_MOST_PADDING = 1 << 20  # zeros after the image data, in bytes
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,30 @@ def read_head(path: Path, count: int, *, name: str) -> bytes:
     return bytes(head[:count])
 
 
+def refuse_larger_than_file(path: Path, expected: int, *, name: str) -> None:
+    """Refuse a header that describes more than its file can hold.
+
+    Args:
+        path: The file, gzipped or not.
+        expected: Header and image data together, in bytes.
+        name: What to call the image in messages.
+
+    Raises:
+        DataError: If it does.
+    """
+    size = path.stat().st_size
+    if not is_gzip(path):
+        if expected > size:
+            raise _cut(path, name, f"{size} of {expected} bytes")
+    elif expected > size * _GZIP_MOST:
+        raise DataError(
+            f"the {name} header asks for {expected / 2**30:.3g} GiB, which a file of "
+            f"{size} bytes cannot hold",
+            path=path,
+            mend="the header or the file is damaged; copy or convert it again",
+        )
+
+
 def read_payload(
     path: Path, head: bytes, expected: int, *, name: str, allow_tail: bool
 ) -> Payload:
@@ -88,20 +113,11 @@ def read_payload(
 
     Raises:
         DataError: If the file is cut, its checksum is wrong, or more than zero
-            padding follows the image data.
+            padding (at most 1 MiB) follows the image data.
         TryAgainError: If the file changed while it was read.
     """
-    size = path.stat().st_size
-    packed = is_gzip(path)
-    if expected > size * (_GZIP_MOST if packed else 1):
-        if not packed:
-            raise _cut(path, name, f"{size} of {expected} bytes")
-        raise DataError(
-            f"the {name} header asks for {expected / 2**30:.3g} GiB, which a file of "
-            f"{size} bytes cannot hold",
-            path=path,
-            mend="the header or the file is damaged; copy or convert it again",
-        )
+    before = _state(path)
+    refuse_larger_than_file(path, expected, name=name)
     content = bytearray()
     digest = hashlib.sha256()
     tail = 0
@@ -110,17 +126,22 @@ def read_payload(
         content += chunk[:room]
         rest = chunk[room:]
         tail += len(rest)
-        if rest and not allow_tail and rest.strip(b"\0"):
+        if tail > _MOST_PADDING or (not allow_tail and rest.strip(b"\0")):
             raise _garbage(path, name)
     if len(content) < expected:
         raise _cut(path, name, f"{len(content)} of {expected} bytes")
-    if content[: len(head)] != head[:expected]:
+    if content[: len(head)] != head[:expected] or _state(path) != before:
         raise TryAgainError(
             f"the {name} changed while it was read",
             path=path,
             mend="wait until the file is complete and run again",
         )
     return Payload(content=content, sha256=digest.hexdigest())
+
+
+def _state(path: Path) -> tuple[int, int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns, status.st_ino
 
 
 def is_gzip(path: Path) -> bool:

@@ -11,6 +11,7 @@ import errno
 import json
 import os
 import shlex
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -20,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from guided_sr.errors import CannotCreateError, IOFailure, PathLike, UsageError
+from guided_sr.volumes.locking import hidden_prefix, try_lock
 
 __all__ = [
     "json_text",
@@ -91,13 +93,19 @@ def prepare_output(path: PathLike, *, force: bool) -> Path:
 
 
 @contextmanager
-def staged(out: Path, write: Callable[[Path], None], *, suffix: str) -> Iterator[Path]:
+def staged(
+    out: Path, write: Callable[[Path], None], *, suffix: str, held: bool = True
+) -> Iterator[Path]:
     """Write a hidden temporary file beside the output; remove it in any event.
+
+    Those that a killed process left for the same output are removed as well.
 
     Args:
         out: The output, whose folder is used.
         write: Writes the file of the name it is given.
         suffix: Suffix of the temporary file, e.g. ``".nii.gz"``.
+        held: Whether the file is locked meanwhile, so that no other process takes it
+            for a remnant. HDF5 locks its files itself and cannot write to it then.
 
     Yields:
         The complete temporary file, flushed to the disk.
@@ -107,9 +115,10 @@ def staged(out: Path, write: Callable[[Path], None], *, suffix: str) -> Iterator
         CannotCreateError: If the folder may not be written.
     """
     with _explained(out):
-        handle, name = tempfile.mkstemp(prefix=".", suffix=suffix, dir=out.parent)
-    os.close(handle)
-    temporary = Path(name)
+        _sweep(out)
+        handle, temporary = _temporary(out, suffix)
+    if not held:
+        os.close(handle)
     try:
         with _explained(out):
             write(temporary)
@@ -118,6 +127,35 @@ def staged(out: Path, write: Callable[[Path], None], *, suffix: str) -> Iterator
         yield temporary
     finally:
         temporary.unlink(missing_ok=True)
+        if held:
+            os.close(handle)
+
+
+def _temporary(out: Path, suffix: str) -> tuple[int, Path]:
+    """A new hidden file beside the output, locked as long as it is open."""
+    while True:
+        handle, name = tempfile.mkstemp(
+            prefix=hidden_prefix(out), suffix=suffix, dir=out.parent
+        )
+        if try_lock(handle) and os.fstat(handle).st_nlink:
+            return handle, Path(name)
+        os.close(handle)  # another process took it for a remnant and removed it
+
+
+def _sweep(out: Path) -> None:
+    """Remove the temporary files of this output whose writers are dead."""
+    if sys.platform == "win32":
+        return
+    prefix = hidden_prefix(out)
+    for entry in out.parent.iterdir():
+        if entry.name.startswith(prefix) and not entry.name.endswith("-lock"):
+            with suppress(OSError):
+                handle = os.open(entry, os.O_RDWR)
+                try:
+                    if try_lock(handle):
+                        entry.unlink()
+                finally:
+                    os.close(handle)
 
 
 def publish(temporary: Path, out: Path, *, force: bool) -> None:

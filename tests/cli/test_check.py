@@ -43,8 +43,8 @@ def test_check_tells_grids_axes_models_and_cost(
     assert main(["check", *thick_files, "--model", str(slice_dir)]) == 0
     shown = capsys.readouterr().out
     for part in (
-        "24 x 28 x 6 voxels of 1 x 1 x 4 mm",
-        "24 x 28 x 24 voxels of 1 x 1 x 1 mm",
+        "24 x 28 x 8 voxels of 1 x 1 x 4 mm",
+        "24 x 28 x 32 voxels of 1 x 1 x 1 mm",
         "1 x 1 x 4: voxels over 1.2 mm go to 1 mm; the slices lie across axis 3",
         "planes both ways, scale 4",
         "tiny_slice (sha256 ",
@@ -64,7 +64,7 @@ def test_check_prints_json(
     more = ["--model", str(slice_dir), "--scale", "1x1x3", "--json"]
     assert main(["check", *thick_files, *more]) == 0
     plan = json.loads(capsys.readouterr().out)
-    assert plan["plan"]["target_shape"] == [24, 28, 18]
+    assert plan["plan"]["target_shape"] == [24, 28, 24]
     assert plan["models"] == ["tiny_slice"]
     assert plan["memory_gib"] > 1
     assert plan["warnings"] == []
@@ -133,8 +133,8 @@ def test_run_thins_slices_in_the_orientation_of_the_file(
     command = ["run", *files, "-o", str(out), "--model", str(slice_dir), "-q"]
     assert main(command) == 0
     low, high = nib.load(tmp_path / "t2.nii"), nib.load(out)
-    assert low.shape == (6, 24, 28)
-    assert high.shape == (24, 24, 28)
+    assert low.shape == (8, 24, 28)
+    assert high.shape == (32, 24, 28)
     assert nib.aff2axcodes(high.affine) == nib.aff2axcodes(low.affine)
     block = json.loads((tmp_path / "sr.json").read_text("utf-8"))["GuidedSR"]
     assert block["plan"]["slice_axis"] == 0

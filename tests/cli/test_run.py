@@ -349,7 +349,7 @@ def test_too_little_memory_is_75_with_a_figure(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("guided_sr.cli.pair.available_memory", lambda: 1e-6)
+    monkeypatch.setattr("guided_sr.volumes.memory.available_memory", lambda: 1e-6)
     assert main(pair.arguments(model_dir)) == 75
     assert "GiB" in capsys.readouterr().err
 

@@ -32,7 +32,7 @@ def test_the_blur_of_the_epoch_is_logged():
 
 @pytest.mark.parametrize("loss", [np.nan, np.inf])
 def test_a_loss_that_is_no_number_stops_the_training(loss):
-    with pytest.raises(DataError, match=r"loss became (nan|inf) in epoch 4"):
+    with pytest.raises(DataError, match=r"stage 1 became (nan|inf) in epoch 4"):
         StopOnDivergence().on_epoch_end(3, {"loss": loss})
 
 

@@ -59,7 +59,9 @@ def test_the_same_options_open_the_folder_again(folder):
 
 def test_other_options_are_refused_by_name(folder):
     other = {"options": {"loss": "l2"}, "data": "abc", "plan": [1]}
-    with pytest.raises(UsageError, match=r"\(options, plan\)") as refusal:
+    with pytest.raises(
+        UsageError, match=r"\(options.loss: l1, now l2; plan"
+    ) as refusal:
         TrainingFolder(folder.folder, other)
     assert str(folder.folder) in str(refusal.value)
 

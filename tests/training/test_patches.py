@@ -15,10 +15,10 @@ from guided_sr.training.augmentation import (
     Augmentation,
     Draw,
 )
+from guided_sr.training.options import patch_size
 from guided_sr.training.patches import (
     LevelStack,
     PatchDataset,
-    patch_size,
     training_inputs,
 )
 

@@ -12,8 +12,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from guided_sr.errors import DataError, GeometryError, GuidedSRError, GuidedSRWarning
+from guided_sr.errors import (
+    DataError,
+    GeometryError,
+    GuidedSRError,
+    GuidedSRWarning,
+    UsageError,
+)
 from guided_sr.volumes import nifti
+from guided_sr.volumes.forms import is_affine, output_codes
 from guided_sr.volumes.nifti import read_volume
 
 AFFINE = np.array(
@@ -149,14 +156,14 @@ def test_slope_and_intercept_are_applied(tmp_path):
     np.testing.assert_allclose(volume.data[1, 0, 0], 3.5)
 
 
-@pytest.mark.parametrize("slope", [0.0, np.nan])
-def test_no_slope_means_no_scaling(tmp_path, slope):
-    volume = read_volume(saved(tmp_path, raw(scl_slope=slope, scl_inter=3.0)))
+def test_no_slope_means_no_scaling(tmp_path):
+    volume = read_volume(saved(tmp_path, raw(scl_slope=0.0, scl_inter=3.0)))
     assert volume.data[1, 0, 0] == 1.0
 
 
-def test_a_slope_that_is_not_finite_is_ignored_with_a_warning(tmp_path):
-    path = saved(tmp_path, raw(scl_slope=np.inf))
+@pytest.mark.parametrize("slope", [np.inf, np.nan])
+def test_a_slope_that_is_not_finite_is_ignored_with_a_warning(tmp_path, slope):
+    path = saved(tmp_path, raw(scl_slope=slope))
     with pytest.warns(GuidedSRWarning, match="scl_slope"):
         assert read_volume(path).data[1, 0, 0] == 1.0
 
@@ -252,11 +259,52 @@ def test_a_qfac_of_zero_is_read_as_one(tmp_path):
     np.testing.assert_array_equal(got.affine, expected.affine)
 
 
-def test_forms_that_disagree_warn_with_the_distance_and_the_sform_wins(tmp_path):
-    content = raw(qform=1, qoffset_x=12.0)
-    with pytest.warns(GuidedSRWarning, match="differ by 2 mm"):
-        volume = read_volume(saved(tmp_path, content))
+def test_forms_that_lie_apart_are_refused_until_one_is_asked_for(tmp_path):
+    path = saved(tmp_path, raw(qform=1, qoffset_x=12.0))
+    with pytest.raises(GeometryError, match=r"2 mm apart.*--prefer sform"):
+        read_volume(path)
+    with pytest.warns(GuidedSRWarning, match="the sform is used"):
+        volume = read_volume(path, prefer="sform")
     np.testing.assert_allclose(volume.affine, AFFINE, atol=1e-6)
+    with pytest.warns(GuidedSRWarning, match="the qform is used"):
+        other = read_volume(path, prefer="qform")
+    assert other.affine[0, 3] == 12.0
+    with pytest.raises(UsageError, match="is no form"):
+        read_volume(path, prefer="both")
+
+
+def test_codes_follow_the_form_that_was_preferred(tmp_path):
+    path = saved(tmp_path, raw(qform=3, sform=2, qoffset_x=12.0))
+    for form, code in (("sform", 2), ("qform", 3)):
+        with pytest.warns(GuidedSRWarning):
+            volume = read_volume(path, prefer=form)
+        assert output_codes(volume.header, volume.affine) == (code, code)
+
+
+def test_an_orientation_may_be_assumed_on_request(tmp_path):
+    path = saved(tmp_path, raw(sform=0))
+    with pytest.warns(GuidedSRWarning, match="left and right are not known"):
+        assert is_affine(read_volume(path, assume_affine=True).affine)
+
+
+def test_a_frame_is_read_where_there_are_several(tmp_path):
+    data = np.arange(240, dtype=np.int16).reshape(6, 5, 4, 2)
+    path = tmp_path / "t2.nii.gz"
+    nib.save(nib.Nifti1Image(data, AFFINE), path)
+    for frame in (0, 1):
+        read = read_volume(path, frame=frame).data
+        np.testing.assert_array_equal(read, data[..., frame])
+    for frame in (-1, 2):
+        with pytest.raises(UsageError, match="count from 0 to 1"):
+            read_volume(path, frame=frame)
+
+
+def test_extensions_are_counted(tmp_path):
+    image = nib.Nifti1Image(np.arange(120.0).reshape(6, 5, 4), AFFINE)
+    for text in (b"one", b"two" * 20):
+        image.header.extensions.append(nib.nifti1.Nifti1Extension("comment", text))
+    nib.save(image, tmp_path / "t2.nii.gz")
+    assert read_volume(tmp_path / "t2.nii.gz").extensions == 2
 
 
 @given(
