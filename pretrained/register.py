@@ -5,6 +5,9 @@ into its metadata and its card. Run after `guided-sr train recipe`:
 
     python pretrained/register.py --runs docs/benchmarks/runs.jsonl
 
+What `guided-sr eval --honesty` and `--stress` wrote goes into the card where it lies
+beside the runs, as NAME_honesty.json and NAME_stress.jsonl.
+
 A preset in the folder `downloads` is registered as one that does not come with the
 package. `--half` first stores the weights of all presets in half precision. `--url`,
 once for each server, says where the folder of `release.py` has been uploaded; without
@@ -18,12 +21,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+from guided_sr.evaluation.stress import stress_rows
 from guided_sr.presets import (
     PresetConfig,
     read_config,
     read_metadata,
     served_text,
 )
+from guided_sr.report.honesty import honesty_tables
+from guided_sr.report.stress import stress_table
 from guided_sr.training.recipes import Recipe, read_recipe
 from guided_sr.volumes import sha256_of
 from guided_sr.volumes.writing import replace_json
@@ -82,6 +88,8 @@ NOT_MEASURED = "Leave-one-out was not run for this preset: look at docs/benchmar
 
 LABEL = "recipe"
 
+FOUND_BY_EVAL = ("honesty.json", "stress.jsonl")
+
 ROWS = (
     ("cubic", "cubic interpolation"),
     ("cubic_ibp", "cubic + one back-projection"),
@@ -106,6 +114,30 @@ def _mean(values: list[float], digits: int) -> str:
     mean = sum(values) / len(values)
     spread = f"{min(values):.{digits}f}–{max(values):.{digits}f}"
     return f"{mean:.{digits}f} ({spread})"
+
+
+def honest_detail(folder: Path, name: str) -> str:
+    """What is known of a preset's honesty and of its gain under stress.
+
+    Args:
+        folder: Where the files of `guided-sr eval` lie, if there are any.
+        name: Of the preset.
+    """
+    parts = []
+    honesty, stress = (folder / f"{name}_{kind}" for kind in FOUND_BY_EVAL)
+    if honesty.exists():
+        content = json.loads(honesty.read_text("utf-8"))
+        parts += ["", "## Honest detail", "", f"From `{content['command']}`.", ""]
+        tables = honesty_tables(content["rows"], model=name)
+        parts += [table.markdown(level=3) for table in tables]
+    if stress.exists():
+        lines = [json.loads(one) for one in stress.read_text("utf-8").splitlines()]
+        others = [one for one in lines[0]["models"] if one != name]
+        table = stress_table(
+            stress_rows(lines), model=name, fallback=others[0] if others else None
+        )
+        parts += ["", table.markdown(), f"From `{lines[0]['command']}`.", ""]
+    return "\n".join(parts)
 
 
 def store_half(folder: Path) -> None:
@@ -212,7 +244,8 @@ def main() -> None:
             metadata = {**metadata, **recipe.usage()}
             replace_json(folder / "metadata.json", metadata)
         (folder / "README.md").write_text(
-            card(folder, recipe, config, metadata, figures(runs, folder.name)),
+            card(folder, recipe, config, metadata, figures(runs, folder.name))
+            + honest_detail(args.runs.parent, folder.name),
             encoding="utf-8",
         )
         registry[folder.name] = {

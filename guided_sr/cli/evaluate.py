@@ -1,4 +1,4 @@
-"""``guided-sr eval``: PSNR and SSIM of a result, beside cubic interpolation's."""
+"""``guided-sr eval``: how good a result is, or how honest a model."""
 
 from __future__ import annotations
 
@@ -7,7 +7,15 @@ import shlex
 from typing import Any
 
 from guided_sr.cli.console import Console, print_table
-from guided_sr.cli.options import add_force, add_quiet, new_parser, scale
+from guided_sr.cli.options import (
+    add_compute,
+    add_force,
+    add_quiet,
+    new_parser,
+    positive,
+    scale,
+)
+from guided_sr.errors import UsageError
 
 _SLICES = ("centre", "central60", "all")
 
@@ -18,23 +26,21 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
         commands,
         "eval",
         common,
-        brief="compare a result with the truth: PSNR and SSIM",
+        brief="compare a result with the truth, or put a model to the test",
         description="PSNR and SSIM as in the paper (slice by slice, values clipped at"
         " 0, peak the slice's maximum), always beside cubic interpolation of the"
-        " low-resolution image.",
+        " low-resolution image. With --honesty or --stress, a model is put to the"
+        " test instead, on heads that are drawn and painted: no scan is needed.",
         example="guided-sr eval --hr T2.nii.gz -i T2_sr.nii.gz --lr T2_lr.nii.gz",
     )
     parser.add_argument(
         "--hr",
-        required=True,
         metavar="HR",
         help="the truth; may be larger than the result, which lies on a part of its"
         " grid",
     )
-    parser.add_argument(
-        "-i", "--sr", required=True, metavar="SR", help="the result to judge"
-    )
-    low = parser.add_mutually_exclusive_group(required=True)
+    parser.add_argument("-i", "--sr", metavar="SR", help="the result to judge")
+    low = parser.add_mutually_exclusive_group()
     low.add_argument(
         "--lr",
         metavar="LR",
@@ -44,7 +50,8 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
         "--scale",
         type=scale,
         metavar="S",
-        help="make it from the truth by this factor instead",
+        help="make it from the truth by this factor instead; of a model, which of the"
+        " factors that it serves",
     )
     parser.add_argument(
         "--slices",
@@ -55,17 +62,87 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json", metavar="FILE", help="write all figures, one a slice, to a file"
     )
-    add_force(parser, "an existing --json file")
+    _add_model_test(parser)
+    add_force(parser, "existing files")
+    add_compute(parser)
     add_quiet(parser)
     parser.set_defaults(execute=execute)
 
 
+def _add_model_test(parser: argparse.ArgumentParser) -> None:
+    """Add what puts a model to the test."""
+    group = parser.add_argument_group("testing a model")
+    which = group.add_mutually_exclusive_group()
+    which.add_argument(
+        "--honesty",
+        action="store_true",
+        help="how much of what only the T1 shows it copies, and how much of what only"
+        " the T2 shows it keeps",
+    )
+    which.add_argument(
+        "--stress",
+        action="store_true",
+        help="its gain over cubic interpolation on contrasts, noise and guides unlike"
+        " those of training; needs --label-maps",
+    )
+    group.add_argument(
+        "--model", metavar="NAME|DIR", help="preset or folder of a trained model"
+    )
+    group.add_argument(
+        "--fallback",
+        metavar="NAME|DIR",
+        help="a model without guide to show beside it",
+    )
+    group.add_argument(
+        "--label-maps",
+        metavar="DIR",
+        help="folder of head label maps to paint; of more than 16, the first 16, which"
+        " the presets have seen, are left out",
+    )
+    group.add_argument(
+        "--planes",
+        type=positive,
+        default=4,
+        metavar="N",
+        help="planes of each head (default: 4)",
+    )
+    group.add_argument(
+        "-o",
+        "--out",
+        default="guided-sr-eval",
+        metavar="DIR",
+        help="folder for figures, tables and picture (default: guided-sr-eval)",
+    )
+
+
 def execute(args: argparse.Namespace) -> int:
+    """Compare a result, or test a model.
+
+    Raises:
+        GuidedSRError: If options do not go together, or what is given is unusable.
+    """
+    if args.honesty or args.stress:
+        from guided_sr.cli.evaluate_model import examine
+
+        return examine(args)
+    return _compare(args)
+
+
+def _compare(args: argparse.Namespace) -> int:
     """Read, compare, print.
 
     Raises:
         GuidedSRError: If the images cannot be compared.
     """
+    lacking = [name for name in ("hr", "sr") if getattr(args, name) is None]
+    if args.lr is None and args.scale is None:
+        lacking.append("lr")
+    if lacking:
+        raise UsageError(
+            f"there is no --{' and no --'.join(lacking)}",
+            mend="give --hr, --sr and --lr (or --scale), or test a model with"
+            " --honesty or --stress",
+        )
     from pathlib import Path
 
     from guided_sr._version import __version__

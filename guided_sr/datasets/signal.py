@@ -147,6 +147,28 @@ def spin_echo(
     return float(tissue.density * recovery * np.exp(-te_ms / tissue.t2_ms))
 
 
+def inversion_spin_echo(
+    tissue: Tissue, *, inversion_ms: float, tr_ms: float, te_ms: float
+) -> float:
+    """Signal of an inversion-prepared spin echo: FLAIR, where TI nulls the fluid.
+
+    ``density * |1 - 2 exp(-TI / T1) + exp(-TR / T1)| * exp(-TE / T2)``.
+
+    Args:
+        tissue: what is imaged.
+        inversion_ms: time TI from the inversion to the excitation, in ms.
+        tr_ms: repetition time in ms.
+        te_ms: echo time in ms.
+
+    Returns:
+        The signal relative to fully relaxed water.
+    """
+    recovered = (
+        1.0 - 2.0 * np.exp(-inversion_ms / tissue.t1_ms) + np.exp(-tr_ms / tissue.t1_ms)
+    )
+    return float(tissue.density * abs(recovered) * np.exp(-te_ms / tissue.t2_ms))
+
+
 def t1_signals() -> np.ndarray:
     """Signal of every label in the T1 image, indexed by label value.
 

@@ -13,6 +13,7 @@ __all__ = ["MISSING", "Column", "Table", "number", "plain", "seconds", "spread"]
 
 MISSING = "–"
 Row = Mapping[str, Any]
+Cells = list[str]
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,16 @@ class Table:
             writer.writerow({key: _cell(value) for key, value in row.items()})
         return text.getvalue()
 
+    def cells(self, rows: Sequence[Row] | None = None) -> tuple[list[str], list[Cells]]:
+        """Headings, and what every row shows.
+
+        Args:
+            rows: Some of the rows; all by default.
+        """
+        headings = [column.heading for column in self.columns]
+        chosen = self.rows if rows is None else rows
+        return headings, [[c.text(row) for c in self.columns] for row in chosen]
+
     def markdown(self, level: int = 2) -> str:
         """The columns of all rows, headed and captioned.
 
@@ -81,9 +92,8 @@ class Table:
 
     def _lines(self, rows: Sequence[Row]) -> str:
         rule = [":--" if column.left else "--:" for column in self.columns]
-        lines = [[column.heading for column in self.columns], rule]
-        lines += [[column.text(row) for column in self.columns] for row in rows]
-        return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        headings, cells = self.cells(rows)
+        return "\n".join(f"| {' | '.join(line)} |" for line in (headings, rule, *cells))
 
 
 def plain(value: float) -> float | None:
