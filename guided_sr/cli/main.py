@@ -16,12 +16,22 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from guided_sr._version import __version__
-from guided_sr.cli import benchmark, degrade, demo, evaluate, info, models, run, train
+from guided_sr.cli import (
+    benchmark,
+    degrade,
+    demo,
+    evaluate,
+    explain,
+    info,
+    models,
+    run,
+    train,
+)
 from guided_sr.cli.console import CITATION, RESEARCH_USE, print_error, print_warning
 from guided_sr.cli.options import Formatter
 from guided_sr.errors import GuidedSRError, GuidedSRWarning, UsageError
 
-_COMMANDS = (run, demo, train, evaluate, benchmark, degrade, models, info)
+_COMMANDS = (run, demo, train, evaluate, explain, benchmark, degrade, models, info)
 _DESCRIPTION = (
     "Super-resolve a low-resolution T2 MRI with the same person's T1 as guide."
 )

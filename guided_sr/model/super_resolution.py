@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 
 from guided_sr.errors import noted_warnings
 from guided_sr.inference.cascade import Progress, run_cascade
-from guided_sr.inference.inputs import prepare
+from guided_sr.inference.inputs import Inputs, prepare
 from guided_sr.inference.probe import probe
 from guided_sr.inference.result import Result, volume_result
 from guided_sr.model import preset
 from guided_sr.model.learning import LearningModel
 from guided_sr.networks.registry import backbone_names
 from guided_sr.physics.back_projection import BackProjection, Method
+from guided_sr.physics.cascade_plan import CascadePlan
 from guided_sr.presets import list_presets
 from guided_sr.presets.usage_range import check_range, usage_range
 from guided_sr.runtime import framework_versions
@@ -119,19 +120,11 @@ class GuidedSRModel(LearningModel):
                     paths=inputs.paths(),
                     strict=strict,
                 )
-        plan = inputs.plan(stages=self.stages, stage_blur=self.stage_blur)
         begun = time.perf_counter()
-        stack = run_cascade(
-            self.networks,
-            *inputs.normalised(),
-            plan=plan,
-            back_projection=how,
-            progress=progress,
+        stack, plan = self.predict_inputs(
+            inputs, back_projection=how, progress=progress
         )
         seconds = time.perf_counter() - begun
-        stack = inputs.t2_scale.inverse(stack)
-        if inputs.t2.min() >= 0.0:
-            stack = np.maximum(stack, 0.0, out=stack)
         if inputs.source is None:
             return stack[0] if inputs.single else stack
         return volume_result(
@@ -148,6 +141,37 @@ class GuidedSRModel(LearningModel):
             warnings=noticed,
             seconds=seconds,
         )
+
+    def predict_inputs(
+        self,
+        inputs: Inputs,
+        *,
+        back_projection: BackProjection | None = None,
+        progress: Progress | None = None,
+    ) -> tuple[NDArray[np.float32], CascadePlan]:
+        """Super-resolve a pair that has been checked, with its own intensity scales.
+
+        Args:
+            inputs: The pair.
+            back_projection: Another one than the model was trained with.
+            progress: Called with the slices done and their number.
+
+        Returns:
+            Slices of shape ``(n, H, W)`` in the units of the T2, and the plan that was
+            followed.
+        """
+        plan = inputs.plan(stages=self.stages, stage_blur=self.stage_blur)
+        stack = run_cascade(
+            self.networks,
+            *inputs.normalised(),
+            plan=plan,
+            back_projection=back_projection or self.back_projection,
+            progress=progress,
+        )
+        stack = inputs.t2_scale.inverse(stack)
+        if inputs.t2.min() >= 0.0:
+            stack = np.maximum(stack, 0.0, out=stack)
+        return stack, plan
 
     def probe(self) -> dict[str, Any]:
         """Output figures for a fixed input; see `guided_sr.inference.probe`."""
