@@ -23,6 +23,7 @@ from guided_sr.cli import (
     degrade,
     demo,
     evaluate,
+    explain,
     info,
     models,
     run,
@@ -33,7 +34,18 @@ from guided_sr.cli.options import Formatter
 from guided_sr.cli.outcome import INTERRUPTED, TERMINATED, Terminated, refuse
 from guided_sr.errors import GuidedSRWarning, UsageError
 
-_COMMANDS = (run, check, demo, train, evaluate, benchmark, degrade, models, info)
+_COMMANDS = (
+    run,
+    check,
+    demo,
+    train,
+    evaluate,
+    explain,
+    benchmark,
+    degrade,
+    models,
+    info,
+)
 _DESCRIPTION = (
     "Super-resolve a low-resolution T2 MRI with the same person's T1 as guide."
 )

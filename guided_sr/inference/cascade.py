@@ -24,6 +24,7 @@ from guided_sr.layers.projection import back_project_tensor, separable
 from guided_sr.physics.back_projection import BackProjection
 from guided_sr.physics.cascade_plan import CascadePlan
 from guided_sr.runtime import compiled_call, device_scope, list_devices
+from guided_sr.runtime.gradient import differentiable_call
 
 Stack = NDArray[np.float32]
 Progress = Callable[[int, int], None]
@@ -136,6 +137,7 @@ class StageRunner:
         back_projection: What follows the network.
         window: Where the network runs; everywhere by default.
         work: How much goes through the network at once.
+        differentiable: Whether gradients are to pass through the network.
     """
 
     def __init__(
@@ -147,9 +149,11 @@ class StageRunner:
         back_projection: BackProjection,
         window: Window | None = None,
         work: Work | None = None,
+        differentiable: bool = False,
     ) -> None:
         self.network = network  # keeps what the compiled call needs
-        self.call = compiled_call(network)
+        call = differentiable_call if differentiable else compiled_call
+        self.call = call(network)
         self.radius: int | None = getattr(network, "receptive_radius", None)
         self.guided = "t1" in network.input
         self.plan = plan
@@ -167,19 +171,27 @@ class StageRunner:
             t1: Guide on the target grid, ``(batch, h_r, w_r, 1)``, or `None`.
             empty: Whether the slices hold nothing, so that interpolation will do.
         """
-        image = separable(x, self.plan.upsampling(self.stage))
-        if not empty:
-            image = self._refined(image, t1)
+        inputs = self.inputs(x, t1)
+        image = inputs["t2"] if empty else self._refined(inputs)
         operator = self.plan.observation(self.stage)
         return back_project_tensor(image, y, operator, self.back_projection)
 
-    def _refined(self, image: Any, t1: Any) -> Any:
-        inputs = {"t2": image}
+    def inputs(self, x: Any, t1: Any) -> dict[str, Any]:
+        """What the network of the stage sees, ``(batch, h_k, w_k, 1)`` each.
+
+        Args:
+            x: As in the call.
+            t1: As in the call.
+        """
+        inputs = {"t2": separable(x, self.plan.upsampling(self.stage))}
         if self.guided:
             inputs["t1"] = separable(t1, self.plan.guide(self.stage))
+        return inputs
+
+    def _refined(self, inputs: dict[str, Any]) -> Any:
         if self.window is None:
             return self._network(inputs)
-        return self._inside(image, inputs, self.window)
+        return self._inside(inputs, self.window)
 
     def _network(self, inputs: dict[str, Any]) -> Any:
         """Run the network, a slice that is too large in strips of rows.
@@ -199,7 +211,7 @@ class StageRunner:
             strips.append(self.call(part)[:, start - low : stop - low])
         return keras.ops.concatenate(strips, axis=1)
 
-    def _inside(self, image: Any, inputs: dict[str, Any], window: Window) -> Any:
+    def _inside(self, inputs: dict[str, Any], window: Window) -> Any:
         height, width = self.plan.level_shape(self.stage)
         rows, columns = window.at((height, width))
         part = {name: x[:, rows, columns, :] for name, x in inputs.items()}
@@ -210,7 +222,7 @@ class StageRunner:
             (columns.start, width - columns.stop),
             (0, 0),
         )
-        return image + keras.ops.pad(residual, around)
+        return inputs["t2"] + keras.ops.pad(residual, around)
 
 
 def run_cascade(

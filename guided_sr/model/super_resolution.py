@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from guided_sr.errors import PathLike, UsageError, noted_warnings
 from guided_sr.inference.cascade import Progress, run_cascade
-from guided_sr.inference.inputs import is_array, prepare
+from guided_sr.inference.inputs import Inputs, is_array, prepare
 from guided_sr.inference.probe import probe
 from guided_sr.inference.result import Result
 from guided_sr.inference.usage import check_usage
@@ -28,6 +28,7 @@ from guided_sr.model.learning import LearningModel
 from guided_sr.model.prediction import predict_volume, served_by
 from guided_sr.networks.registry import backbone_names
 from guided_sr.physics.back_projection import BackProjection, Method
+from guided_sr.physics.cascade_plan import CascadePlan
 from guided_sr.physics.slice_profile import SliceProfile
 from guided_sr.presets import list_presets
 from guided_sr.presets.usage_range import check_range, usage_range
@@ -162,16 +163,7 @@ class GuidedSRModel(LearningModel):
         if strict is not None:
             known = usage_range(self.metadata)
             check_range(known, inputs.measured(), paths={}, strict=strict)
-        stack = run_cascade(
-            self.networks,
-            *inputs.normalised(),
-            plan=inputs.plan(stages=self.stages, stage_blur=self.stage_blur),
-            back_projection=how or self.back_projection,
-            progress=progress,
-        )
-        stack = inputs.t2_scale.inverse(stack)
-        if inputs.t2.min() >= 0.0:
-            stack = np.maximum(stack, 0.0, out=stack)
+        stack, _ = self.predict_inputs(inputs, back_projection=how, progress=progress)
         return stack[0] if inputs.single else stack
 
     def _predict_volume(
@@ -215,6 +207,37 @@ class GuidedSRModel(LearningModel):
                         strict=strict,
                     )
         return predict_volume(inputs, models, noticed=noticed, **how)
+
+    def predict_inputs(
+        self,
+        inputs: Inputs,
+        *,
+        back_projection: BackProjection | None = None,
+        progress: Progress | None = None,
+    ) -> tuple[NDArray[np.float32], CascadePlan]:
+        """Super-resolve a pair that has been checked, with its own intensity scales.
+
+        Args:
+            inputs: The pair.
+            back_projection: Another one than the model was trained with.
+            progress: Called with the slices done and their number.
+
+        Returns:
+            Slices of shape ``(n, H, W)`` in the units of the T2, and the plan that was
+            followed.
+        """
+        plan = inputs.plan(stages=self.stages, stage_blur=self.stage_blur)
+        stack = run_cascade(
+            self.networks,
+            *inputs.normalised(),
+            plan=plan,
+            back_projection=back_projection or self.back_projection,
+            progress=progress,
+        )
+        stack = inputs.t2_scale.inverse(stack)
+        if inputs.t2.min() >= 0.0:
+            stack = np.maximum(stack, 0.0, out=stack)
+        return stack, plan
 
     def probe(self) -> dict[str, Any]:
         """Output figures for a fixed input; see `guided_sr.inference.probe`."""

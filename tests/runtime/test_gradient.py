@@ -6,11 +6,15 @@ import pytest
 
 from guided_sr.errors import UsageError
 from guided_sr.runtime.gradient import (
+    differentiable_call,
     gradient_tape,
     input_gradient,
+    input_gradients,
     numbered_uniform,
     require_tensorflow,
 )
+
+GIVEN = {"a": [1, 3], "b": [2, 5], "unused": [4]}
 
 
 def test_the_gradient_of_a_cube_is_three_squares():
@@ -48,3 +52,26 @@ def test_another_backend_is_named(monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
     with pytest.raises(UsageError, match=r"this needs the Tensor.*torch.*KERAS_BACK"):
         require_tensorflow("this")
+
+
+@pytest.mark.backend
+def test_gradients_by_name_come_on_every_backend():
+    def function(x):
+        return x["a"] ** 2 * keras.ops.sum(x["b"])
+
+    given = {name: np.array(v, np.float32) for name, v in GIVEN.items()}
+    found = input_gradients(function, given)
+    np.testing.assert_allclose(found["a"], [2 * 1 * 7, 2 * 3 * 7])
+    np.testing.assert_allclose(found["b"], [10, 10])
+    np.testing.assert_array_equal(found["unused"], [0])
+
+
+@pytest.mark.backend
+def test_gradients_pass_through_a_network(images):
+    network = keras.Sequential(
+        [keras.Input((None, None, 1)), keras.layers.Conv2D(1, 3)]
+    )
+    call = differentiable_call(network)
+    found = input_gradients(lambda x: call(x["t2"]), {"t2": images(3, 3, n=1)})
+    kernel = keras.ops.convert_to_numpy(network.layers[0].kernel)
+    np.testing.assert_allclose(found["t2"][0, ..., 0], kernel[..., 0, 0], rtol=1e-5)
