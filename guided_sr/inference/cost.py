@@ -14,7 +14,7 @@ from guided_sr.physics.cascade_plan import CascadePlan
 if TYPE_CHECKING:
     from guided_sr.inference.volume_plan import VolumePlan
 
-BASE_GIB = 1.2
+BASE_GIB = 1.5
 """Framework, networks and one batch on the CPU, as measured."""
 
 BLOCK_BYTES = 2**28
