@@ -37,9 +37,9 @@ MEANINGS = {
         " finer than the blur, for a region: of the whole cascade, and of each stage's"
         " network alone.",
         "It cannot be read as a share of the intensity or of the truth: it weighs"
-        " influence, not quality, depends on the blur, and is near 0 for a large region,"
-        " in whose mean detail cancels. Compare it between regions of one size, stages"
-        " and models of one scale.",
+        " influence, not quality, depends on the blur, and is near 0 for a large"
+        " region, in whose mean detail cancels. Compare it between regions of one size,"
+        " stages and models of one scale.",
     ),
     "field": Meaning(
         "Effective receptive field: mean |gradient| of single result pixels by the T1"
