@@ -224,9 +224,7 @@ class _Found:
                 "first_order": found.change,
             }
         if "share" in names:
-            height, width = subject.plan.target_shape
-            regions = {"region": self.region, "slice": Box((0, height), (0, width))}
-            self.shares = guide_shares(subject, regions)
+            self.shares = guide_shares(subject, {"region": self.region})
         if "field" in names:
             self.field = receptive_field(subject)
             self.figures["receptive_radius_95_px"] = {
@@ -342,7 +340,7 @@ def _draw(path: Path, found: _Found, chosen: Chosen) -> None:
                 pictures.append(Picture(title, found.maps[stem], kind, note, box))
     if found.field is not None:
         for image, values in (("T1", found.field.t1), ("T2", found.field.t2)):
-            title = f"receptive field, {image}"
+            title = f"receptive field, {image} (square root)"
             note = MEANINGS["field"].cannot
             pictures.append(Picture(title, values**0.5, "magnitude", note))
     title = f"{chosen.folder.name}, slice {found.subject.index}, region {found.region}"

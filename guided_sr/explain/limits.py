@@ -37,7 +37,8 @@ MEANINGS = {
         " finer than the blur, for a region: of the whole cascade, and of each stage's"
         " network alone.",
         "It cannot be read as a share of the intensity or of the truth: it weighs"
-        " influence, not quality, and depends on the blur. Compare it between regions,"
+        " influence, not quality, depends on the blur, and is near 0 for a large"
+        " region, in whose mean detail cancels. Compare it between regions of one size,"
         " stages and models of one scale.",
     ),
     "field": Meaning(
@@ -59,8 +60,9 @@ MEANINGS = {
     "gradcam": Meaning(
         "Grad-CAM at the last map of the guidance branch, last stage: features of the"
         " T1 weighted by their mean gradient.",
-        "It cannot show detail that lowers the result (negative values are cut off),"
-        " and its scale cannot be compared between regions.",
+        "It cannot show detail that lowers the result (negative values are cut off):"
+        " what is left may be background, the region empty. Its scale cannot be"
+        " compared between regions.",
     ),
 }
 """By the names of ``guided-sr explain --maps``."""

@@ -52,7 +52,7 @@ def draw_explanation(
         title: Heading of the panel.
     """
     rows = -(-len(pictures) // _COLUMNS)
-    figure = new_figure(14.0, 5.2 * rows + 0.6)
+    figure = new_figure(14.0, 4.4 * rows + 0.6)
     figure.suptitle(title)
     axes = figure.subplots(rows, _COLUMNS, squeeze=False).ravel()
     for axis in axes[len(pictures) :]:
