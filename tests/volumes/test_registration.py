@@ -232,14 +232,18 @@ def test_a_real_pair_is_registered_and_left_alone_when_it_is(open_ms, head):
     t1 = read_volume(folder / "t1.nii.gz", name="T1")
     still, at_rest = place_guide(t1, t2, register="auto")
     assert still is t1
-    away = dataclasses.replace(t1, affine=head.motion(10.0, SHIFT) @ t1.affine)
-    # the turn is about the centre of another head: some 20 mm all the same
+    near = head.motion(5.0, (6.0, 6.4, 4.8))
+    away = dataclasses.replace(t1, affine=near @ t1.affine)
     placed, _ = place_guide(away, t2, register="auto")
     gap = registration.Misfit.of(
         placed.affine @ np.linalg.inv(at_rest.placement @ t1.affine),
         MutualInformation(t1, t2),
     )
     assert gap.mm < 0.5
+    # A piece of brain, without the outline of the head, is lost 20 mm away, and
+    # that is noticed.
+    far = head.motion(10.0, SHIFT)
+    refused(dataclasses.replace(t1, affine=far @ t1.affine), t2, "failed")
 
 
 @pytest.mark.real_data
