@@ -136,11 +136,13 @@ def test_images_that_do_not_overlap_are_refused(head):
     refused(away, head.t2, "do not overlap", register="auto")
 
 
-def test_too_few_slices_are_left_by_auto_and_refused_by_rigid(head):
-    slab = Volume(np.ascontiguousarray(head.t2.data[:, :, 20:23]), head.affine)
+def test_a_thin_slab_is_left_by_auto_and_a_very_thin_one_refused_by_rigid(head):
+    slab = Volume(np.ascontiguousarray(head.t2.data[:, :, 20:34]), head.affine)
     placed, found = place_guide(head.t1, slab, register="auto")
     assert placed is head.t1
-    assert "too few slices" in found.describe()
+    assert found.placement is None
+    assert "too thin to measure" in found.describe()
+    slab = Volume(np.ascontiguousarray(head.t2.data[:, :, 20:23]), head.affine)
     refused(head.t1, slab, "shorter than 4 voxels")
 
 
