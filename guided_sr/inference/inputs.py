@@ -97,10 +97,9 @@ class Inputs:
         return across, float(rows), float(columns)
 
     def measured(self) -> dict[str, tuple[float, ...]]:
-        """Factors of rows and columns, for `check_range`."""
-        shape = self.t2.shape[-2:]
-        factors = [n / m for n, m in zip(self.target_shape, shape, strict=True)]
-        return {"factors": tuple(factors)}
+        """Factors of the enlarged axes, for `check_range`."""
+        sizes = zip(self.target_shape, self.t2.shape[-2:], strict=True)
+        return {"factors": tuple(n / m for n, m in sizes if n > m)}
 
     def normalised(self) -> tuple[Stack, Stack | None]:
         """T2 and guide with the 0.5 and 99.5 percentiles at 0 and 1."""

@@ -60,6 +60,9 @@ def interrupted() -> None:
     """Ctrl-C comes while the result is being checked."""
     from guided_sr.volumes import saving
 
+    # A shell that starts the tests in the background lets them ignore the signal.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
     def stop(*_: Any) -> None:
         os.kill(os.getpid(), signal.SIGINT)
 

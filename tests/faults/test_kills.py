@@ -104,7 +104,7 @@ def test_a_training_killed_at_any_moment_goes_on_to_the_bit(
     pair.truth.unlink()
     options = ["--max-steps", "12", "--steps-per-epoch", "2", "--batch-size", "2"]
     options += ["--patch-size", "16", "--precision", "float32", "--device", "cpu"]
-    start = ["--data", str(scene.folder), "--init", str(scene.model), *options]
+    start = ["--data", str(scene.folder), "--scale", "2", "--stages", "2", *options]
 
     def command(model: Path) -> list[str]:
         return ["train", "external", "-o", str(model), *start]

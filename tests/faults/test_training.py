@@ -41,7 +41,7 @@ def train(scene: Any, pair: Any):
     def command(*more: str, model: Path | None = None) -> list[str]:
         out = model or scene.folder / "model"
         files = ["--data", str(scene.folder), "-o", str(out)]
-        start = ["--init", str(scene.model)]
+        start = ["--scale", "2", "--stages", "2"]
         return ["train", "external", *files, *start, *SHORT, *more]
 
     return command

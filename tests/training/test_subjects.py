@@ -123,6 +123,7 @@ def test_supervised_slices_are_cropped_to_a_multiple_of_the_scale(small_head):
 
 
 @pytest.mark.filterwarnings("ignore:the T1:guided_sr.errors.GuidedSRWarning")
+@pytest.mark.filterwarnings("ignore:guidance limited")
 def test_spacing_comes_from_the_affine(nifti_pair):
     (subject,) = prepare([(nifti_pair.t2, nifti_pair.t1)])
     assert subject.spacing_mm == pytest.approx((4.0, 0.5, 0.5))
