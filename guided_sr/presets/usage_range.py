@@ -13,8 +13,8 @@ from guided_sr.errors import DataError, WeightsError, warn_user
 Interval = tuple[float, float]
 
 _WORDS = {
-    "t2_mm": "the T2 has voxels of {} mm along the axes to be enlarged",
-    "t1_mm": "the T1 has voxels of {} mm along them",
+    "t2_mm": "the T2 has voxels of {} mm along the enlarged axes",
+    "t1_mm": "the T1 has voxels of {} mm along the enlarged axes",
     "factors": "the factor is {}",
 }
 _SLACK = 0.01  # headers round
