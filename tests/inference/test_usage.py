@@ -30,7 +30,7 @@ def test_a_slice_model_is_asked_about_the_slice_axis(
 
 
 def test_an_in_plane_model_is_asked_about_the_planes() -> None:
-    with pytest.warns(GuidedSRWarning, match="voxels of 1 mm along the axes"):
+    with pytest.warns(GuidedSRWarning, match="voxels of 1 mm along the enlarged"):
         _check({"t2_mm": [3.0, 5.0]}, strict=False, through=False)
 
 
