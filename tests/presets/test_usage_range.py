@@ -62,7 +62,7 @@ def test_what_is_not_known_is_not_held_against_an_image(known):
     ("name", "value", "words"),
     [
         ("t2_mm", (2.0, 3.0), r"voxels of 2 x 3 mm along .*; the model is for 1\.6 to"),
-        ("t1_mm", (0.5, 0.5), "T1 has voxels of 0.5 mm along the enlarged axes; .* 0.7 to 1.25"),
+        ("t1_mm", (0.5, 0.5), "0.5 mm along the enlarged axes; .* 0.7 to 1.25"),
         ("factors", (3.0, 3.0), "the factor is 3; the model is for 1.8 to 2.2"),
     ],
 )
