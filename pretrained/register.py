@@ -155,9 +155,9 @@ def store_half(folder: Path) -> None:
 
 
 RANGES = (
-    ("t2_mm", "axial T2 slices with voxels of {} mm in-plane"),
-    ("t1_mm", "a T1 of {} mm in the same planes"),
-    ("factors", "in-plane factors of {}"),
+    ("t2_mm", "T2 voxels of {} mm along the axes to be enlarged"),
+    ("t1_mm", "T1 voxels of {} mm along the same axes"),
+    ("factors", "factors of {}"),
 )
 
 
