@@ -249,8 +249,13 @@ def test_a_cache_that_is_a_file_is_73(far_entry, tmp_path):
 
 
 @pytest.fixture
-def read_only():
-    """A folder outside `tmp_path`, and a block in which it may only be read."""
+def read_only(monkeypatch):
+    """A folder outside `tmp_path`, and a block in which it may only be read.
+
+    The package may lie where another user may not look (an environment below a folder
+    of root's), so it is not searched.
+    """
+    monkeypatch.setattr(entries, "packaged_roots", list)
 
     @contextlib.contextmanager
     def closed():
