@@ -65,7 +65,10 @@ def changed(recipe: Recipe, args: argparse.Namespace) -> Recipe:
     for name in ("max_steps", "loss", "schedule"):
         if getattr(args, name) is not None:
             training[name] = getattr(args, name)
-    update: dict[str, Any] = {"training": training, "guided": not args.no_guide}
+    update: dict[str, Any] = {
+        "training": training,
+        "guided": recipe.guided and not args.no_guide,
+    }
     if args.stages is not None:
         update["stages"] = args.stages
     if args.back_projection is not None:
