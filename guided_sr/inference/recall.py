@@ -40,7 +40,8 @@ def recall_result(image: Path, plan: VolumePlan) -> Result:
         GuidedSRError: If the image or the T2 cannot be read, or is another one.
     """
     known = recall_provenance(image)
-    source, ours = recall_t2(known), read_volume(image, name="result")
+    source = recall_t2(known, beside=image)
+    ours = read_volume(image, name="result")
     if source is None:
         raise DataError("the T2 of the result did not come from a file", path=image)
     turn = plan.orientation
@@ -81,11 +82,14 @@ def recall_provenance(image: Path) -> dict[str, Any]:
     )
 
 
-def recall_t2(provenance: Mapping[str, Any]) -> Volume | None:
+def recall_t2(
+    provenance: Mapping[str, Any], *, beside: Path | None = None
+) -> Volume | None:
     """The T2 of a result, read in the same way as then.
 
     Args:
         provenance: Of the result, or the package's block of its sidecar.
+        beside: A file in whose folder it is looked for as well.
 
     Returns:
         The volume, or None where it did not come from a file.
@@ -95,14 +99,17 @@ def recall_t2(provenance: Mapping[str, Any]) -> Volume | None:
     """
     options = provenance.get("options", {})
     how = {key: options[key] for key in _READING & options.keys()}
-    return _recalled(provenance, "t2", **how)
+    return _recalled(provenance, "t2", beside, **how)
 
 
-def recall_t1(provenance: Mapping[str, Any]) -> Volume | None:
+def recall_t1(
+    provenance: Mapping[str, Any], *, beside: Path | None = None
+) -> Volume | None:
     """The T1 of a result, placed on the T2 as it was then.
 
     Args:
         provenance: As for `recall_t2`.
+        beside: As for `recall_t2`.
 
     Returns:
         The volume, whose affine holds the registration that was applied, or None where
@@ -111,7 +118,7 @@ def recall_t1(provenance: Mapping[str, Any]) -> Volume | None:
     Raises:
         GuidedSRError: If the file is not there any more, or not the same.
     """
-    volume = _recalled(provenance, "t1")
+    volume = _recalled(provenance, "t1", beside)
     found = provenance.get("registration") or {}
     if volume is None or not found.get("applied"):
         return volume
@@ -119,11 +126,16 @@ def recall_t1(provenance: Mapping[str, Any]) -> Volume | None:
     return dataclasses.replace(volume, affine=placement @ volume.affine)
 
 
-def _recalled(provenance: Mapping[str, Any], key: str, **how: Any) -> Volume | None:
+def _recalled(
+    provenance: Mapping[str, Any], key: str, beside: Path | None, **how: Any
+) -> Volume | None:
     known = provenance.get("inputs", {}).get(key) or {}
     if not known.get("path"):
         return None
     path = Path(known["path"])
+    if beside is not None and not path.exists():  # moved, or seen from another folder
+        neighbour = beside.with_name(path.name)
+        path = neighbour if neighbour.exists() else path
     with warnings.catch_warnings():  # it was said when the result was made
         warnings.simplefilter("ignore", GuidedSRWarning)
         volume = read_volume(path, name=key.upper(), **how)
