@@ -35,6 +35,7 @@ _HOME_OF = {
     "register_backbone": "guided_sr.networks.registry",
     "ssim": "guided_sr.metrics",
     "upsample": "guided_sr.physics.degrade",
+    "write_report": "guided_sr.report.html",
 }
 
 __all__ = [
@@ -57,6 +58,7 @@ __all__ = [
     "register_backbone",
     "ssim",
     "upsample",
+    "write_report",
 ]
 
 

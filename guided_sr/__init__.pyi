@@ -14,6 +14,7 @@ from guided_sr.physics.cascade_plan import CascadePlan as CascadePlan
 from guided_sr.physics.degrade import degrade as degrade
 from guided_sr.physics.degrade import upsample as upsample
 from guided_sr.physics.slice_profile import SliceProfile as SliceProfile
+from guided_sr.report.html import write_report as write_report
 from guided_sr.training.callbacks import DegradationCallback as DegradationCallback
 from guided_sr.training.callbacks import IBPCallback as IBPCallback
 from guided_sr.training.schedule import PlateauSchedule as PlateauSchedule
@@ -38,4 +39,5 @@ __all__ = [
     "register_backbone",
     "ssim",
     "upsample",
+    "write_report",
 ]

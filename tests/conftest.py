@@ -445,3 +445,53 @@ def learns():
         assert set(paths) >= {w.path for w in network.trainable_weights}
 
     return step
+
+
+def cubic_result(folder: Path) -> Any:
+    """A result of the files in a folder, in which cubic interpolation stands for the
+    networks: as good as any to write about, and made in no time."""
+    import dataclasses
+
+    from guided_sr.inference.result import volume_result
+    from guided_sr.inference.volume_inputs import Estimate, VolumeInputs
+    from guided_sr.inference.volume_plan import Served, VolumePlan, target_for
+    from guided_sr.physics.back_projection import BackProjection
+    from guided_sr.physics.operators import SeparableOperator
+    from guided_sr.volumes import read_volume
+
+    t2 = read_volume(folder / "t2.nii.gz")
+    models = [Served((4.0, 1.0), (2.0, 6.0), 2, "consistent")]
+    plan = VolumePlan.create(target_for(t2.affine, t2.data.shape, models), models)
+    inputs = VolumeInputs.prepare(t2, folder / "t1.nii.gz", plan)
+    cubic = SeparableOperator.interpolation(plan.shape, plan.target_shape)(inputs.low)
+    residual = inputs.low - plan.observation(cubic)
+    made = volume_result(
+        inputs,
+        Estimate(cubic.astype(np.float32), residual.astype(np.float32), (0.02, 0.01)),
+        models={"model": {"name": "cubic", "weights_sha256": {}, "precision": "none"}},
+        back_projection=BackProjection(None),
+        framework={},
+        warnings=["a warning with <b>brackets</b>"],
+        seconds=1.0,
+    )
+    known = {**made.provenance, "command": "guided-sr run -i t2.nii.gz"}
+    return dataclasses.replace(made, provenance=known)
+
+
+@pytest.fixture(scope="session")
+def saved_result(thick: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A result of thick slices as ``sr.nii.gz``, its T2 and its T1 beside it. Tests
+    must not change it."""
+    from guided_sr.volumes import write_volume
+
+    folder = tmp_path_factory.mktemp("saved") / "a <b>person</b> & more"
+    for name in ("t2", "t1"):
+        write_volume(folder / f"{name}.nii.gz", thick[name].data, thick[name].affine)
+    path: Path = cubic_result(folder).save(folder / "sr.nii.gz")
+    return path
+
+
+@pytest.fixture
+def result(saved_result: Path) -> Any:
+    """The same, as it was before it was saved."""
+    return cubic_result(saved_result.parent)

@@ -10,13 +10,9 @@ import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
+from guided_sr._about import CITATION as CITATION
+from guided_sr._about import RESEARCH_USE as RESEARCH_USE
 from guided_sr.progress import Advance, show_progress
-
-RESEARCH_USE = "Research use only, not a medical device."
-CITATION = (
-    "Iwamoto et al., IEEE Trans. Emerg. Topics Comput. Intell. 7(2):426-435, 2023,"
-    " doi:10.1109/TETCI.2022.3215137"
-)
 
 
 def print_error(code: str, text: str) -> None:

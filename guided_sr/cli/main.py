@@ -28,6 +28,7 @@ from guided_sr.cli import (
     models,
     run,
     train,
+    view,
 )
 from guided_sr.cli.console import CITATION, RESEARCH_USE, print_warning
 from guided_sr.cli.options import Formatter
@@ -36,6 +37,7 @@ from guided_sr.errors import GuidedSRWarning, UsageError
 
 _COMMANDS = (
     run,
+    view,
     check,
     demo,
     train,

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from guided_sr.cli.choose import Chosen
     from guided_sr.inference.result import Result
     from guided_sr.inference.volume_inputs import VolumeInputs
+    from guided_sr.inference.volume_plan import VolumePlan
     from guided_sr.volumes import Volume
 
 
@@ -58,6 +59,12 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
         metavar="OUT",
         help="result, .nii.gz or .nii, or a folder (default: beside the T2,"
         " NAME_desc-guidedsr_T2w.nii.gz); a .json file goes beside it",
+    )
+    files.add_argument(
+        "--report",
+        action="store_true",
+        help="write a page to look at beside the result, NAME.html: one file that needs"
+        " no network",
     )
     add_registration(files)
     add_force(files)
@@ -94,6 +101,7 @@ def execute(args: argparse.Namespace) -> int:
         sidecar_of,
     )
     from guided_sr.cli.planning import choose, locate_files, read_job, refuse_doubtful
+    from guided_sr.cli.reporting import report_of, write_beside
     from guided_sr.volumes.locking import output_lock
     from guided_sr.volumes.transforms import transform_sha256
 
@@ -114,9 +122,10 @@ def execute(args: argparse.Namespace) -> int:
         "t2_to_t1": args.t2_to_t1 and transform_sha256(Path(args.t2_to_t1)),
     }
     if not args.force and _up_to_date(path, files, chosen, options):
-        return _nothing_to_do(console, path)
+        return _nothing_to_do(args, console, path, plan)
     force = args.force or _is_remnant(path)
-    check_outputs(path, sidecar_of(path), force=force, inputs=tuple(files.values()))
+    written = [path, sidecar_of(path), *([report_of(path)] if args.report else [])]
+    check_outputs(*written, force=force, inputs=tuple(files.values()))
     moved = args.t2_to_t1 is not None
     job = read_job(
         plan, chosen, files, strict=args.strict, moved=moved, how=reading(args)
@@ -128,7 +137,7 @@ def execute(args: argparse.Namespace) -> int:
         return 0
     with output_lock(path):
         if not args.force and _up_to_date(path, files, chosen, options):
-            return _nothing_to_do(console, path)
+            return _nothing_to_do(args, console, path, plan)
         inputs, noticed = job.inputs(register=args.register, t2_to_t1=args.t2_to_t1)
         if args.strict:
             refuse_doubtful(noticed)
@@ -139,6 +148,9 @@ def execute(args: argparse.Namespace) -> int:
         known = {**result.provenance, "options": options, "command": command}
         result = dataclasses.replace(result, provenance=known)
         result.save(path, force=force)
+        if args.report:
+            t1 = None if inputs.guide is None else inputs.guide.volume
+            write_beside(result, path, console, t1=t1, force=force)
     misfit = _field_of_view_misfit(job.t2, path)
     console.note(
         f"field of view kept to {misfit:.1e} mm; {time.perf_counter() - begun:.0f} s"
@@ -179,8 +191,15 @@ def _predict(
         )
 
 
-def _nothing_to_do(console: Console, path: Path) -> int:
+def _nothing_to_do(
+    args: argparse.Namespace, console: Console, path: Path, plan: VolumePlan
+) -> int:
+    """Say so, and make the report if that is what is missing."""
+    from guided_sr.cli.reporting import report_again, report_of
+
     console.note("up to date: inputs, weights and options are those of the result")
+    if args.report and not args.dry_run and not report_of(path).exists():
+        report_again(path, plan, console)
     out(str(path))
     return 0
 

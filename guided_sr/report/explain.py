@@ -12,6 +12,7 @@ import numpy as np
 from guided_sr.report.panel import (
     error_window,
     grey_window,
+    magnitude_window,
     new_figure,
     outline,
     save_figure,
@@ -77,5 +78,4 @@ def _window(picture: Picture) -> dict[str, object]:
         return grey_window(image)
     if picture.kind == "signed":
         return error_window(image)
-    reach = float(np.percentile(image, 99.5)) or float(image.max()) or 1.0
-    return {"vmin": 0.0, "vmax": reach, "cmap": "magma"}
+    return magnitude_window(image)

@@ -19,6 +19,7 @@ __all__ = [
     "draw_panel",
     "error_window",
     "grey_window",
+    "magnitude_window",
     "new_figure",
     "outline",
     "save_figure",
@@ -143,6 +144,12 @@ def error_window(error: np.ndarray) -> dict[str, Any]:
     """Symmetric, as far as the 99.5th percentile of an error's magnitude."""
     reach = float(np.percentile(np.abs(error), 99.5)) or 1.0
     return {"vmin": -reach, "vmax": reach, "cmap": DIVERGING}
+
+
+def magnitude_window(image: np.ndarray) -> dict[str, Any]:
+    """From 0 as far as the 99.5th percentile."""
+    reach = float(np.percentile(image, 99.5)) or float(image.max()) or 1.0
+    return {"vmin": 0.0, "vmax": reach, "cmap": "magma"}
 
 
 def outline(image: np.ndarray) -> tuple[float, float, float, float]:
