@@ -17,6 +17,7 @@ from guided_sr.physics.slice_profile import SliceProfile as SliceProfile
 from guided_sr.training.callbacks import DegradationCallback as DegradationCallback
 from guided_sr.training.callbacks import IBPCallback as IBPCallback
 from guided_sr.training.schedule import PlateauSchedule as PlateauSchedule
+from guided_sr.training.slice_images import SliceImages as SliceImages
 
 __all__ = [
     "GRDN",
@@ -29,6 +30,7 @@ __all__ = [
     "IBPCallback",
     "PlateauSchedule",
     "Result",
+    "SliceImages",
     "SliceProfile",
     "__version__",
     "back_project",
