@@ -18,6 +18,7 @@ from guided_sr.report.html import write_report as write_report
 from guided_sr.training.callbacks import DegradationCallback as DegradationCallback
 from guided_sr.training.callbacks import IBPCallback as IBPCallback
 from guided_sr.training.schedule import PlateauSchedule as PlateauSchedule
+from guided_sr.training.slice_images import SliceImages as SliceImages
 
 __all__ = [
     "GRDN",
@@ -30,6 +31,7 @@ __all__ = [
     "IBPCallback",
     "PlateauSchedule",
     "Result",
+    "SliceImages",
     "SliceProfile",
     "__version__",
     "back_project",

@@ -13,6 +13,7 @@ from guided_sr.physics.cascade_plan import scale_per_axis
 from guided_sr.presets import (
     PresetConfig,
     describe_preset,
+    is_on_hub,
     list_presets,
     locate_preset,
     read_config,
@@ -168,6 +169,8 @@ def choose_model(
             path=folder,
             mend=f"give --scale {known}, or another {option}",
         )
+    if is_on_hub(name):
+        name = str(folder)  # what has been looked at is what will be loaded
     verify_preset(name)
     return Chosen(name, folder, config, factors)
 

@@ -53,7 +53,12 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
         brief="download presets, so that they can be used offline",
         example="guided-sr models pull --all --to /shared/guided_sr",
     )
-    pull.add_argument("names", nargs="*", metavar="NAME", help="presets")
+    pull.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="presets, or hf://OWNER/REPO with guided-sr[hf]",
+    )
     pull.add_argument("--all", action="store_true", help="every preset")
     pull.add_argument(
         "--to",
@@ -111,8 +116,7 @@ def execute_path(args: argparse.Namespace) -> int:
     if args.name is None:
         out(str(cache_home()))
         return 0
-    _require_here(args.name)
-    out(str(locate_preset(args.name)))
+    out(str(locate_preset(_here(args.name))))
     return 0
 
 
@@ -121,7 +125,7 @@ def execute_verify(args: argparse.Namespace) -> int:
     from guided_sr.presets import find_preset, list_presets, verify_preset
 
     if args.name is not None:
-        _require_here(args.name)
+        args.name = _here(args.name)
     names = list_presets() if args.name is None else [args.name]
     for name in names:
         if args.name is None and find_preset(name) is None:
@@ -138,7 +142,13 @@ def execute_pull(args: argparse.Namespace) -> int:
     from pathlib import Path
 
     from guided_sr.errors import UsageError
-    from guided_sr.presets import describe_preset, fetch_preset, list_presets
+    from guided_sr.presets import (
+        describe_preset,
+        fetch_preset,
+        is_on_hub,
+        list_presets,
+        locate_preset,
+    )
     from guided_sr.presets.entries import packaged_folder
 
     if args.all == bool(args.names):
@@ -147,29 +157,47 @@ def execute_pull(args: argparse.Namespace) -> int:
             mend="'guided-sr models list' prints the names",
         )
     names = list_presets() if args.all else list(dict.fromkeys(args.names))
+    hub = [name for name in names if is_on_hub(name)]
+    if hub and args.to is not None:
+        raise UsageError(
+            f"{hub[0]} goes into the hub's own cache, not into a folder",
+            mend="leave --to out and set HF_HOME to move that cache",
+        )
     for name in names:
-        describe_preset(name)
+        if name not in hub:
+            describe_preset(name)
     home = None if args.to is None else Path(args.to).absolute()
     for name in names:
-        folder = packaged_folder(name) if home is None else None
-        if folder is None:
+        folder = packaged_folder(name) if home is None and name not in hub else None
+        if name in hub:
+            folder = locate_preset(name)
+        elif folder is None:
             folder = fetch_preset(name, home=home, quiet=args.quiet)
         out(str(folder))
     return 0
 
 
-def _require_here(name_or_dir: str) -> None:
-    """Refuse a preset that would have to be downloaded first.
+def _here(name_or_dir: str) -> str:
+    """A name or folder that needs no network; of the hub, the folder of its cache.
 
     Raises:
         MissingInputError: If it is a preset that is not on this machine.
     """
     from guided_sr.errors import MissingInputError
-    from guided_sr.presets import cached_folder, find_preset, list_presets
+    from guided_sr.presets import (
+        cached_folder,
+        find_preset,
+        hub_preset,
+        is_on_hub,
+        list_presets,
+    )
 
+    if is_on_hub(name_or_dir):
+        return str(hub_preset(name_or_dir, offline=True))
     if name_or_dir in list_presets() and find_preset(name_or_dir) is None:
         raise MissingInputError(
             f"the preset {name_or_dir} is not on this machine",
             path=cached_folder(name_or_dir),
             mend=f"guided-sr models pull {name_or_dir}",
         )
+    return name_or_dir

@@ -6,7 +6,13 @@ import argparse
 from typing import Any
 
 from guided_sr.cli.options import add_compute, add_quiet, new_parser
-from guided_sr.cli.train_options import SHARE, add_network, add_pairs, add_training
+from guided_sr.cli.train_options import (
+    SHARE,
+    add_network,
+    add_pairs,
+    add_training,
+    add_watching_and_devices,
+)
 
 _STAGES = 3
 _DEFAULTS = {
@@ -44,6 +50,7 @@ def add_parser(parts: Any, common: argparse.ArgumentParser) -> None:
     )
     add_network(parser, stages=_STAGES)
     add_training(parser, _DEFAULTS)
+    add_watching_and_devices(parser)
     add_compute(parser)
     add_quiet(parser)
     parser.set_defaults(execute=execute)

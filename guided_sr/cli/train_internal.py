@@ -15,7 +15,11 @@ from guided_sr.cli.options import (
     new_parser,
     seconds,
 )
-from guided_sr.cli.train_options import add_network, add_training
+from guided_sr.cli.train_options import (
+    add_network,
+    add_training,
+    add_watching_and_devices,
+)
 
 if TYPE_CHECKING:
     from guided_sr.cli.train_setup import Setup
@@ -70,6 +74,7 @@ def add_parser(parts: Any, common: argparse.ArgumentParser) -> None:
         metavar="S",
         help=f"most seconds, shared by the stages (default: {_SECONDS:g})",
     )
+    add_watching_and_devices(parser)
     add_compute(parser)
     add_quiet(parser)
     parser.set_defaults(execute=execute)
@@ -123,7 +128,10 @@ def execute(args: argparse.Namespace) -> int:
             setup.scale,
             setup.stages,
             max_seconds=args.max_seconds,
-            callbacks=[InternalReporter(console, place.checkpoints, setup.stages)],
+            callbacks=[
+                InternalReporter(console, place.checkpoints, setup.stages),
+                *setup.watching(),
+            ],
             **setup.fitting(place),
         )
         took = [

@@ -117,6 +117,25 @@ def add_network(
     )
 
 
+def add_watching_and_devices(parser: argparse.ArgumentParser) -> None:
+    """Add ``--devices`` and ``--tensorboard``."""
+    group = parser.add_argument_group("machine and log")
+    group.add_argument(
+        "--devices",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="devices that share each batch, GPUs where there are any; with TensorFlow"
+        " and JAX (default: 1)",
+    )
+    group.add_argument(
+        "--tensorboard",
+        metavar="DIR",
+        help="show figures and a slice an epoch in TensorBoard, from this folder; needs"
+        " guided-sr[tensorboard]",
+    )
+
+
 def add_training(
     parser: argparse.ArgumentParser, defaults: Mapping[str, str]
 ) -> argparse._ArgumentGroup:

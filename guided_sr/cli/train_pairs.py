@@ -92,7 +92,10 @@ def learn_from_pairs(args: argparse.Namespace, way: Way) -> int:
             defaults = fitting.SUPERVISED_DEFAULTS
         options = fitting.training_options(setup.training, defaults)
         console.note(fitting.bounds(setup.stages, options))
-        callbacks: list[Any] = [Reporter(console, place.checkpoints, setup.stages)]
+        callbacks: list[Any] = [
+            Reporter(console, place.checkpoints, setup.stages),
+            *setup.watching(),
+        ]
         how = setup.fitting(place)
         if tuning:
             how["validation"] = _both(validation) if validation else share

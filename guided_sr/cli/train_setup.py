@@ -71,6 +71,8 @@ class Setup:
         stage_blur: As in `CascadePlan.create`.
         start: What it starts from, or None.
         training: Fields of `TrainingOptions` that are given.
+        devices: How many devices share each batch.
+        tensorboard: Folder of TensorBoard's log, or None.
     """
 
     backbone: str
@@ -82,6 +84,8 @@ class Setup:
     stage_blur: StageBlur
     start: Chosen | None
     training: dict[str, Any]
+    devices: int = 1
+    tensorboard: str | None = None
 
     @classmethod
     def of(cls, args: argparse.Namespace, *, stages: int, guided: bool | None) -> Setup:
@@ -127,6 +131,8 @@ class Setup:
             stage_blur=config.stage_blur if config else "consistent",
             start=start,
             training=_training(args, guided=guided),
+            devices=_devices(args),
+            tensorboard=args.tensorboard,
         )
 
     def plan(self, shape: tuple[int, int], target: tuple[int, int]) -> CascadePlan:
@@ -195,8 +201,21 @@ class Setup:
             "init": None if self.start is None else self.start.folder,
             "checkpoint_dir": place.checkpoints,
             "verbose": 0,
+            "devices": self.devices,
             **self.training,
         }
+
+    def watching(self) -> list[Any]:
+        """The callbacks that write a log for TensorBoard; loads Keras.
+
+        Raises:
+            UsageError: If TensorBoard is not installed.
+        """
+        if self.tensorboard is None:
+            return []
+        from guided_sr.training.slice_images import SliceImages
+
+        return [SliceImages(self.tensorboard)]
 
     def record(
         self, kind: str, pairs: Sequence[Pair], seconds: float, **more: Any
@@ -261,6 +280,16 @@ def _check_start(start: Chosen, args: argparse.Namespace, guided: bool | None) -
             path=start.folder,
             mend=f"leave {'--no-guide' if config.guided else '--guide'} out",
         )
+
+
+def _devices(args: argparse.Namespace) -> int:
+    """How many devices; several cannot be one that is named."""
+    if args.devices > 1 and args.device != "auto":
+        raise UsageError(
+            f"--devices {args.devices} and --device {args.device} exclude each other",
+            mend="leave one of them out",
+        )
+    return int(args.devices)
 
 
 def _training(args: argparse.Namespace, *, guided: bool) -> dict[str, Any]:

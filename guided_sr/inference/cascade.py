@@ -138,6 +138,8 @@ class StageRunner:
         window: Where the network runs; everywhere by default.
         work: How much goes through the network at once.
         differentiable: Whether gradients are to pass through the network.
+        whole: Whether a slice is never cut into strips, as in a graph that is traced
+            for batches of any size.
     """
 
     def __init__(
@@ -150,11 +152,13 @@ class StageRunner:
         window: Window | None = None,
         work: Work | None = None,
         differentiable: bool = False,
+        whole: bool = False,
     ) -> None:
         self.network = network  # keeps what the compiled call needs
         call = differentiable_call if differentiable else compiled_call
         self.call = call(network)
-        self.radius: int | None = getattr(network, "receptive_radius", None)
+        radius = None if whole else getattr(network, "receptive_radius", None)
+        self.radius: int | None = radius
         self.guided = "t1" in network.input
         self.plan = plan
         self.stage = stage
@@ -199,9 +203,11 @@ class StageRunner:
         Strips overlap by the network's receptive field, so that they join without
         a seam; a network that does not tell it is run on whole slices.
         """
+        if self.radius is None:
+            return self.call(inputs)
         batch, height, width, _ = inputs["t2"].shape
         rows = max(1, self.work.pixels // (batch * width))
-        if self.radius is None or height <= rows + 2 * self.radius:
+        if height <= rows + 2 * self.radius:
             return self.call(inputs)
         strips = []
         for start in range(0, height, rows):

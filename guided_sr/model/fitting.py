@@ -163,7 +163,9 @@ def residual_plateau() -> PlateauSchedule:
     return PlateauSchedule(monitor="residual", patience=3, margin=0.01, minimum=1e-5)
 
 
-def internal_callbacks(stages: int, *, verbose: int | str) -> list[Any]:
-    """Watch the residual, and print if asked to."""
-    watch: list[Any] = [ResidualCallback()]
-    return [*watch, InternalProgress(stages)] if verbose else watch
+def internal_callbacks(
+    stages: int, further: Sequence[Any] = (), *, verbose: int | str
+) -> list[Any]:
+    """Watch the residual, and print if asked to; then the further callbacks."""
+    progress = [InternalProgress(stages)] if verbose else []
+    return [ResidualCallback(), *progress, *further]

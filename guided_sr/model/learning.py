@@ -76,6 +76,7 @@ class LearningModel:
         callbacks: Sequence[keras.callbacks.Callback] = (),
         checkpoint_dir: str | os.PathLike[str] | None = None,
         verbose: int | str = "auto",
+        devices: int | None = None,
         **training: Any,
     ) -> Histories:
         """Learn from the low-resolution T2 images of other subjects (eq. 4).
@@ -113,6 +114,7 @@ class LearningModel:
             checkpoint_dir: Folder from which a killed training goes on exactly, and
                 into which it is saved at each epoch's end.
             verbose: As in `keras.Model.fit`.
+            devices: How many devices share each batch, with JAX and TensorFlow.
             **training: Fields of `TrainingOptions`: ``loss``, ``max_steps``,
                 ``schedule``, ``learning_rate``, ``batch_size``, ``patch_size``,
                 ``steps_per_epoch``, ``augmentation``, ``guide_jitter_mm``,
@@ -164,6 +166,7 @@ class LearningModel:
             callbacks=callbacks,
             checkpoint_dir=checkpoint_dir,
             verbose=verbose,
+            devices=devices,
         )
         if scale_range is not None:
             self.scale, self.scale_range = factors, scale_range
@@ -183,6 +186,7 @@ class LearningModel:
         callbacks: Sequence[keras.callbacks.Callback] = (),
         checkpoint_dir: str | os.PathLike[str] | None = None,
         verbose: int | str = "auto",
+        devices: int | None = None,
         **training: Any,
     ) -> Histories:
         """Learn from high-resolution T2 images, where there are any (eqs. 1-2).
@@ -201,6 +205,7 @@ class LearningModel:
             callbacks: As in `fit_external`.
             checkpoint_dir: As in `fit_external`.
             verbose: As in `keras.Model.fit`.
+            devices: As in `fit_external`.
             **training: As in `fit_external`; patches of 64 pixels, flips and quarter
                 turns are the default, as in the paper.
 
@@ -221,6 +226,7 @@ class LearningModel:
             callbacks=callbacks,
             checkpoint_dir=checkpoint_dir,
             verbose=verbose,
+            devices=devices,
         )
 
     def fit_internal(
@@ -235,6 +241,7 @@ class LearningModel:
         callbacks: Sequence[keras.callbacks.Callback] = (),
         checkpoint_dir: str | os.PathLike[str] | None = None,
         verbose: int | str = "auto",
+        devices: int | None = None,
         **training: Any,
     ) -> Histories:
         """Learn from the very image that is to be super-resolved (eq. 3).
@@ -261,6 +268,7 @@ class LearningModel:
             checkpoint_dir: As in `fit_external`.
             verbose: As in `keras.Model.fit`; bounds and what each stage took are
                 printed unless it is 0.
+            devices: As in `fit_external`.
             **training: As in `fit_external`; at most 1000 steps a stage by default.
                 With ``init``, 400 steps a stage on a cosine, which spends them all.
 
@@ -288,12 +296,10 @@ class LearningModel:
             start,
             schedule=fitting.residual_plateau if plateau else None,
             seconds=max_seconds,
-            callbacks=[
-                *fitting.internal_callbacks(stages, verbose=verbose),
-                *callbacks,
-            ],
+            callbacks=fitting.internal_callbacks(stages, callbacks, verbose=verbose),
             checkpoint_dir=checkpoint_dir,
             verbose=verbose,
+            devices=devices,
         )
 
     def _wanted(

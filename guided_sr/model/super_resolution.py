@@ -273,8 +273,8 @@ class GuidedSRModel(LearningModel):
         the package is downloaded the first time.
 
         Args:
-            name_or_dir: Name of a preset (`presets`) or a folder made by
-                `save_preset`.
+            name_or_dir: Name of a preset (`presets`), a folder made by
+                `save_preset`, or ``hf://OWNER/REPO`` on the Hugging Face hub.
             precision: As in `GuidedSRModel`.
             backbone: The network of a preset that was saved from a model of your own.
 

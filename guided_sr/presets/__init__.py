@@ -2,6 +2,7 @@
 
 from guided_sr.presets.entries import describe_preset, is_packaged, list_presets
 from guided_sr.presets.fetch import cache_home, cached_folder, fetch_preset
+from guided_sr.presets.hub import hub_preset, is_on_hub
 from guided_sr.presets.scales import (
     rows_only,
     scale_text,
@@ -24,6 +25,8 @@ __all__ = [
     "describe_preset",
     "fetch_preset",
     "find_preset",
+    "hub_preset",
+    "is_on_hub",
     "is_packaged",
     "list_presets",
     "locate_preset",

@@ -23,6 +23,7 @@ from guided_sr.presets.entries import (
     packaged_folder,
 )
 from guided_sr.presets.fetch import cached_folder, fetch_preset, is_complete
+from guided_sr.presets.hub import hub_preset, is_on_hub
 from guided_sr.presets.inspection import inspect_weights
 from guided_sr.presets.schema import PresetConfig
 from guided_sr.volumes import sha256_of
@@ -48,7 +49,8 @@ def locate_preset(name_or_dir: str | os.PathLike[str], *, quiet: bool = False) -
     """Folder of a preset; one that is not on this machine is downloaded.
 
     Args:
-        name_or_dir: Name of a preset, or a folder with a `config.json`.
+        name_or_dir: Name of a preset, a folder with a `config.json`, or
+            ``hf://OWNER/REPO`` (see `hub_preset`).
         quiet: Whether a download shows no progress.
 
     Raises:
@@ -56,6 +58,8 @@ def locate_preset(name_or_dir: str | os.PathLike[str], *, quiet: bool = False) -
         WeightsError: If a packaged preset's files are missing.
         GuidedSRError: If it cannot be downloaded; see `fetch_preset`.
     """
+    if is_on_hub(name_or_dir):
+        return hub_preset(str(name_or_dir))
     folder = Path(name_or_dir)
     if (folder / "config.json").is_file():
         return folder

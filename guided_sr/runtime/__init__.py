@@ -2,6 +2,7 @@
 
 from guided_sr.runtime.compiled import compiled_call, jit_compile
 from guided_sr.runtime.device import device_scope, framework_versions, list_devices
+from guided_sr.runtime.distribution import several_devices
 from guided_sr.runtime.precision import resolve_precision
 
 __all__ = [
@@ -11,4 +12,5 @@ __all__ = [
     "jit_compile",
     "list_devices",
     "resolve_precision",
+    "several_devices",
 ]

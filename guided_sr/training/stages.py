@@ -11,10 +11,10 @@ from typing import Any
 import keras
 
 from guided_sr._version import __version__
-from guided_sr.errors import DataError
+from guided_sr.errors import DataError, UsageError
 from guided_sr.networks.mdcsrn_gan import Critic
 from guided_sr.physics.back_projection import BackProjection
-from guided_sr.runtime import framework_versions, jit_compile
+from guided_sr.runtime import framework_versions, jit_compile, several_devices
 from guided_sr.training.adversarial import AdversarialModel
 from guided_sr.training.callbacks import (
     DegradationCallback,
@@ -36,6 +36,7 @@ from guided_sr.training.schedule import (
     StatefulCallback,
     Stopwatch,
 )
+from guided_sr.training.slice_images import SliceImages
 from guided_sr.training.subjects import Subject, subjects_of, supervised_subjects_of
 from guided_sr.training.validation import KeepBest
 
@@ -67,6 +68,10 @@ class CascadeTrainer:
         callbacks: Keras callbacks of the user.
         checkpoint_dir: Folder to go on from and to save into, or `None`.
         verbose: As in Keras: 0 silent, 1 bar, 2 a line an epoch.
+        devices: Number of devices to share each batch, as in `several_devices`.
+
+    Raises:
+        UsageError: If the devices cannot share the batches.
     """
 
     def __init__(
@@ -84,7 +89,10 @@ class CascadeTrainer:
         callbacks: Sequence[keras.callbacks.Callback] = (),
         checkpoint_dir: str | os.PathLike[str] | None = None,
         verbose: int | str = "auto",
+        devices: int | None = None,
     ) -> None:
+        self.scope = several_devices(devices)
+        _refuse_unequal_shares(options, devices)
         self.build = build
         self.subjects = list(subjects)
         self.plan = self.subjects[0].plan
@@ -150,7 +158,8 @@ class CascadeTrainer:
         histories = []
         for stage, side in zip(self._stages(), sides, strict=True):
             keras.utils.set_random_seed(self.options.seed + 1000 * stage)
-            network = self.build()
+            with self.scope():
+                network = self.build()
             if self.initial is not None:
                 network.set_weights(self.initial[stage - 1].get_weights())
             elif networks and self.options.warm_start:
@@ -160,7 +169,8 @@ class CascadeTrainer:
                 for subject, estimate in zip(self.subjects, estimates, strict=True)
             ]
             self._tell_residual(estimates, stage)
-            histories.append(self._stage(network, levels, stage, side))
+            with self.scope():
+                histories.append(self._stage(network, levels, stage, side))
             network = self._plain(network)
             if self.folder:
                 self.folder.finish(stage, network)
@@ -198,10 +208,12 @@ class CascadeTrainer:
                 mend="give larger slices or a smaller patch_size",
             )
         keras.utils.set_random_seed(self.options.seed + 1000)
-        network = self.build()
+        with self.scope():
+            network = self.build()
         if self.initial is not None:
             network.set_weights(self.initial[0].get_weights())
-        history = self._stage(network, levels, 1, side)
+        with self.scope():
+            history = self._stage(network, levels, 1, side)
         network = self._plain(network)
         if self.folder:
             self.folder.finish(1, network)
@@ -260,6 +272,8 @@ class CascadeTrainer:
                 callback.set_levels([s.level_stack(e, stage) for s, e in watched])
             if isinstance(callback, DegradationCallback):
                 blur = callback.factor
+            if isinstance(callback, SliceImages):
+                callback.set_level(levels[0], stage)
         stateful: list[StatefulCallback] = [schedule, watch]
         judge = None
         if self.held_out:
@@ -355,3 +369,18 @@ class CascadeTrainer:
         plain = self.build()
         plain.set_weights(network.get_weights())
         return plain
+
+
+def _refuse_unequal_shares(options: TrainingOptions, devices: int | None) -> None:
+    count = devices or 1
+    if options.batch_size % count:
+        raise UsageError(
+            f"a batch of {options.batch_size} patches cannot be shared equally by"
+            f" {count} devices",
+            mend=f"give a batch_size that is a multiple of {count}",
+        )
+    if count > 1 and options.loss == "l1_wgan":
+        raise UsageError(
+            "training against a critic runs on one device",
+            mend="leave devices out, or choose the loss l1",
+        )

@@ -24,6 +24,7 @@ from guided_sr.errors import CannotCreateError, IOFailure, PathLike, UsageError
 from guided_sr.volumes.locking import hidden_prefix, try_lock
 
 __all__ = [
+    "explained",
     "json_text",
     "prepare_output",
     "publish",
@@ -82,7 +83,7 @@ def prepare_output(path: PathLike, *, force: bool) -> Path:
         )
     if os.path.lexists(out) and not force:
         raise _exists(out)
-    with _explained(out):
+    with explained(out):
         out.parent.mkdir(parents=True, exist_ok=True)
     if not os.access(out.parent, os.W_OK | os.X_OK):
         raise CannotCreateError(
@@ -115,13 +116,13 @@ def staged(
         IOFailure: If the disk is full or fails.
         CannotCreateError: If the folder may not be written.
     """
-    with _explained(out):
+    with explained(out):
         _sweep(out)
         handle, temporary = _temporary(out, suffix)
     if not held:
         os.close(handle)
     try:
-        with _explained(out):
+        with explained(out):
             write(temporary)
             temporary.chmod(file_mode())
             _sync(temporary)
@@ -170,7 +171,7 @@ def publish(temporary: Path, out: Path, *, force: bool) -> None:
     Raises:
         CannotCreateError: If the file has appeared meanwhile, without `force`.
     """
-    with _explained(out):
+    with explained(out):
         if not force:
             try:
                 os.link(temporary, out)  # fails where os.replace would overwrite
@@ -268,7 +269,7 @@ def file_mode() -> int:
 
 
 @contextmanager
-def _explained(out: Path) -> Iterator[None]:
+def explained(out: Path) -> Iterator[None]:
     """Turn system errors into refusals that name the output."""
     try:
         yield

@@ -26,6 +26,8 @@ COMMANDS = (
     ["train", "internal"],
     ["train", "recipe"],
     ["eval"],
+    ["explain"],
+    ["export"],
     ["benchmark"],
     ["degrade"],
     ["models"],

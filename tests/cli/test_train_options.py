@@ -9,7 +9,7 @@ import re
 import pytest
 
 from guided_sr import GuidedSRModel
-from guided_sr.cli.main import build_parser
+from guided_sr.cli.main import build_parser, main
 from guided_sr.cli.train_options import BACKBONES, TRAINING
 from guided_sr.model import fitting
 from guided_sr.networks.registry import backbone_names, takes_guide
@@ -72,3 +72,11 @@ def test_the_share_held_out_is_that_of_the_model() -> None:
 def test_the_time_of_an_internal_learning_is_bounded_as_in_the_model() -> None:
     default = inspect.signature(FIT["internal"]).parameters["max_seconds"].default
     assert actions("internal")["max_seconds"].default == default
+
+
+@pytest.mark.usefixtures("no_framework")
+def test_several_devices_and_one_by_name_exclude_each_other(tmp_path, capsys) -> None:
+    data = ["--data", str(tmp_path), "-o", str(tmp_path / "m"), "--scale", "2"]
+    both = ["--devices", "2", "--device", "cpu"]
+    assert main(["train", "external", *data, *both]) == 64
+    assert "--devices 2 and --device cpu" in capsys.readouterr().err
