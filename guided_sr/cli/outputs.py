@@ -7,14 +7,15 @@ import os
 import re
 import shlex
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from guided_sr.errors import CannotCreateError, IOFailure, UsageError
 from guided_sr.volumes import refuse_same_file
 from guided_sr.volumes.locate import suffix_of
-from guided_sr.volumes.writing import json_text, prepare_output, publish, staged
+from guided_sr.volumes.writing import json_text
+from guided_sr.volumes.writing import write_file as write_file
 
 _WRITTEN = (".nii.gz", ".nii")
 _LONGEST_NAME = 255
@@ -159,20 +160,6 @@ def check_space(path: Path, size: int) -> None:
             path=path,
             mend=f"free some space, see df -h {shlex.quote(str(there))}",
         )
-
-
-def write_file(path: Path, write: Callable[[Path], None], *, force: bool) -> Path:
-    """Write a file completely or not at all.
-
-    Args:
-        path: Its final name.
-        write: Writes the file of the name it is given.
-        force: Whether an existing file is replaced.
-    """
-    prepare_output(path, force=force)
-    with staged(path, write, suffix=path.suffix) as temporary:
-        publish(temporary, path, force=force)
-    return path
 
 
 def write_json(path: Path, content: Mapping[str, Any], *, force: bool) -> Path:

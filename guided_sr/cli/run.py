@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import shlex
 import time
 from collections.abc import Sequence
@@ -29,6 +30,16 @@ if TYPE_CHECKING:
     from guided_sr.inference.result import Result
     from guided_sr.inference.volume_inputs import VolumeInputs
     from guided_sr.volumes import Volume
+
+
+def tell_path(path: Path, made: bool) -> None:
+    """Print where a result is, made now or earlier."""
+    out(str(path))
+
+
+ALONE: dict[str, Any] = {"tell": tell_path, "describe": None, "refresh": False}
+"""What a cohort sets otherwise: where the path of the result is told, what its sidecar
+says besides, and whether an outdated result is made anew without ``--force``."""
 
 
 def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -70,7 +81,7 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
         help="check everything, print the plan and stop",
     )
     add_quiet(parser)
-    parser.set_defaults(execute=execute)
+    parser.set_defaults(execute=execute, **ALONE)
 
 
 def execute(args: argparse.Namespace) -> int:
@@ -114,8 +125,8 @@ def execute(args: argparse.Namespace) -> int:
         "t2_to_t1": args.t2_to_t1 and transform_sha256(Path(args.t2_to_t1)),
     }
     if not args.force and _up_to_date(path, files, chosen, options):
-        return _nothing_to_do(console, path)
-    force = args.force or _is_remnant(path)
+        return _nothing_to_do(args, console, path)
+    force = args.force or _is_remnant(path) or (args.refresh and _is_ours(path))
     check_outputs(path, sidecar_of(path), force=force, inputs=tuple(files.values()))
     moved = args.t2_to_t1 is not None
     job = read_job(
@@ -128,7 +139,7 @@ def execute(args: argparse.Namespace) -> int:
         return 0
     with output_lock(path):
         if not args.force and _up_to_date(path, files, chosen, options):
-            return _nothing_to_do(console, path)
+            return _nothing_to_do(args, console, path)
         inputs, noticed = job.inputs(register=args.register, t2_to_t1=args.t2_to_t1)
         if args.strict:
             refuse_doubtful(noticed)
@@ -138,14 +149,14 @@ def execute(args: argparse.Namespace) -> int:
         command = shlex.join(["guided-sr", *args.argv])
         known = {**result.provenance, "options": options, "command": command}
         result = dataclasses.replace(result, provenance=known)
-        result.save(path, force=force)
+        result.save(path, force=force, describe=args.describe)
     misfit = _field_of_view_misfit(job.t2, path)
     console.note(
         f"field of view kept to {misfit:.1e} mm; {time.perf_counter() - begun:.0f} s"
         f" in all, {result.provenance['seconds']:.0f} s of it in the networks"
     )
     console.note(f"{RESEARCH_USE} Cite: {CITATION}")
-    out(str(path))
+    args.tell(path, True)
     return 0
 
 
@@ -160,7 +171,6 @@ def _predict(
     from guided_sr.cli.framework import load_framework, precision_for
 
     load_framework(console, debug=args.debug)
-    from guided_sr.model import GuidedSRModel
     from guided_sr.model.prediction import predict_volume
     from guided_sr.physics.back_projection import BackProjection
     from guided_sr.runtime import device_scope
@@ -172,16 +182,35 @@ def _predict(
         precision = precision_for(args.device, args.precision)
         return predict_volume(
             inputs,
-            [GuidedSRModel.from_preset(m.name, precision=precision) for m in chosen],
+            [
+                _loaded(m.name, m.config.model_dump_json(), precision, args.device)
+                for m in chosen
+            ],
             back_projection=how,
             progress=advance,
             noticed=noticed,
         )
 
 
-def _nothing_to_do(console: Console, path: Path) -> int:
+@functools.lru_cache(maxsize=2)
+def _loaded(name: str, _config: str, precision: str, _device: str) -> Any:
+    """A model, built and traced once for all the pairs of a process.
+
+    Args:
+        name: Preset or folder.
+        _config: Its configuration with the digests of its weights: what a cached model
+            must share.
+        precision: As for `GuidedSRModel`.
+        _device: Where its variables are.
+    """
+    from guided_sr.model import GuidedSRModel
+
+    return GuidedSRModel.from_preset(name, precision=precision)
+
+
+def _nothing_to_do(args: argparse.Namespace, console: Console, path: Path) -> int:
     console.note("up to date: inputs, weights and options are those of the result")
-    out(str(path))
+    args.tell(path, False)
     return 0
 
 
@@ -215,9 +244,13 @@ def _up_to_date(
 
 def _is_remnant(path: Path) -> bool:
     """Whether only our sidecar is there: what a kill between two renames leaves."""
+    return not path.exists() and _is_ours(path)
+
+
+def _is_ours(path: Path) -> bool:
     from guided_sr.cli.outputs import read_sidecar
 
-    return not path.exists() and bool(read_sidecar(path))
+    return bool(read_sidecar(path))
 
 
 def _field_of_view_misfit(t2: Volume, path: Path) -> float:

@@ -29,6 +29,7 @@ __all__ = [
     "publish",
     "refuse_same_file",
     "staged",
+    "write_file",
 ]
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -183,6 +184,20 @@ def publish(temporary: Path, out: Path, *, force: bool) -> None:
             os.replace(temporary, out)
         with suppress(OSError):  # not every system can flush a folder
             _sync(out.parent)
+
+
+def write_file(path: Path, write: Callable[[Path], None], *, force: bool) -> Path:
+    """Write a file completely or not at all.
+
+    Args:
+        path: Its final name.
+        write: Writes the file of the name it is given.
+        force: Whether an existing file is replaced.
+    """
+    prepare_output(path, force=force)
+    with staged(path, write, suffix=path.suffix) as temporary:
+        publish(temporary, path, force=force)
+    return path
 
 
 def json_text(content: Mapping[str, Any]) -> str:
