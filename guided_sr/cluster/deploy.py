@@ -14,8 +14,8 @@ from guided_sr.errors import ClusterError, UsageError, warn_user
 __all__ = ["ClusterOptions", "is_cluster", "open_client"]
 
 LOCAL, SLURM = "local", "slurm"
-LOSSES = 3  # workers that one task may lose before it counts as failed
 _CONNECT = 15  # seconds
+_LOSSES = 1  # workers that may be lost with a task before Dask gives it up
 _ADDRESS = re.compile(r"(tcp|tls|ucx)://\S+")
 
 
@@ -65,7 +65,8 @@ def open_client(options: ClusterOptions) -> Iterator[Any]:
         ) from error
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     settings = {
-        "distributed.scheduler.allowed-failures": LOSSES,
+        "distributed.scheduler.allowed-failures": _LOSSES,
+        "distributed.scheduler.worker-saturation": 1.0,
         "distributed.comm.timeouts.connect": f"{_CONNECT}s",
     }
     with contextlib.ExitStack() as stack:
