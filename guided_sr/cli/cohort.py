@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import os
 import shlex
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from guided_sr.inference.cost import memory_gib
 from guided_sr.volumes import read_grid, voxel_sizes
 
 _NOT_PLAIN = ("execute", "tell")
+_ONE = threading.Lock()  # a worker of several threads: streams and warnings are shared
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,7 @@ def run_subject(task: SubjectTask) -> list[Outcome]:
     """Super-resolve the pairs of one subject. Nothing is raised but interrupts."""
     if task.remote:
         with (
+            _ONE,
             open(os.devnull, "w") as nowhere,
             contextlib.redirect_stdout(nowhere),
             warnings.catch_warnings(),

@@ -119,13 +119,19 @@ def _local(options: ClusterOptions) -> Iterator[Any]:
 @contextlib.contextmanager
 def _slurm(options: ClusterOptions) -> Iterator[Any]:
     try:
+        import dask
         from dask_jobqueue.slurm import SLURMCluster
     except ImportError as error:
         raise UsageError(
             f"SLURM jobs need dask-jobqueue ({error})",
             mend="pip install 'guided-sr[cluster]'",
         ) from error
-    given: dict[str, Any] = {"processes": 1}
+    own = dask.config.get("jobqueue.slurm.worker-extra-args", None) or []
+    # one task at a time, which may use all cores of its job
+    given: dict[str, Any] = {
+        "processes": 1,
+        "worker_extra_args": [*own, "--nthreads", "1"],
+    }
     if options.memory_mb is not None:
         given["memory"] = f"{options.memory_mb}MiB"
     if options.scratch is not None:
