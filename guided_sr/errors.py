@@ -3,7 +3,7 @@
 The text of an error is one line, ``<what>: <path>. Mend: <mend>.``, so that it can be
 printed, logged and searched. Each class carries a stable ``code`` (``E-DATA``) and the
 process exit code of the BIDS execution table (64 usage, 65 bad data, 66 no input,
-73 cannot create output, 74 input/output failure, 75 try again).
+71 cluster lost, 73 cannot create output, 74 input/output failure, 75 try again).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ PathLike = str | os.PathLike[str]
 
 __all__ = [
     "CannotCreateError",
+    "ClusterError",
     "DataError",
     "GeometryError",
     "GuidedSRError",
@@ -128,6 +129,13 @@ class MissingInputError(GuidedSRError):
 
     code = "E-INPUT"
     exit_code = 66
+
+
+class ClusterError(GuidedSRError):
+    """The machines that were to do the work are not there, or no longer (71)."""
+
+    code = "E-CLUSTER"
+    exit_code = 71
 
 
 class CannotCreateError(GuidedSRError):

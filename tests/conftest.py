@@ -332,6 +332,34 @@ def pair(small_head: Any, tmp_path: Path) -> CoarsePair:
 
 
 @pytest.fixture
+def phantom_bids(tmp_path: Path, small_head: Any):
+    """A BIDS data set, 2x coarse: ``phantom_bids(12)`` subjects, one head brighter
+    from one to the next."""
+    from guided_sr.evaluation.grids import lower_resolution
+    from guided_sr.volumes import Volume, write_volume
+
+    def make(subjects: int) -> Path:
+        top = tmp_path / "raw"
+        top.mkdir()
+        about = {"Name": "drawn heads", "BIDSVersion": "1.10.0", "License": "CC0"}
+        (top / "dataset_description.json").write_text(json.dumps(about))
+        (top / "T2w.json").write_text('{"EchoTime": 0.1, "MagneticFieldStrength": 3}')
+        for number in range(1, subjects + 1):
+            t2, t1 = (
+                np.moveaxis(one, 0, -1) * (1 + number / 100)
+                for one in (small_head.t2, small_head.t1)
+            )
+            made = lower_resolution(Volume(t2, small_head.affine), 2)
+            who = f"sub-{number:02d}"
+            folder = top / who / "anat"
+            write_volume(folder / f"{who}_T2w.nii.gz", made.data, made.affine)
+            write_volume(folder / f"{who}_T1w.nii.gz", t1, small_head.affine)
+        return top
+
+    return make
+
+
+@pytest.fixture
 def tall_pair(tmp_path: Path) -> CoarsePair:
     """As `pair`, but of twelve slices and without truth: enough to fine-tune on."""
     from guided_sr.datasets.phantom import head_phantom

@@ -17,6 +17,7 @@ TABLE = [
     (errors.GeometryError, 65, "E-GEOM"),
     (errors.WeightsError, 65, "E-WEIGHTS"),
     (errors.MissingInputError, 66, "E-INPUT"),
+    (errors.ClusterError, 71, "E-CLUSTER"),
     (errors.CannotCreateError, 73, "E-OUTPUT"),
     (errors.IOFailure, 74, "E-IO"),
     (errors.TryAgainError, 75, "E-RETRY"),

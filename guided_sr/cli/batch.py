@@ -9,13 +9,12 @@ from pathlib import Path
 
 from guided_sr.cli.choose import choose_model
 from guided_sr.cli.console import Console, print_table
-from guided_sr.cli.outcome import refuse
+from guided_sr.cli.outcome import refuse, shared_code
 from guided_sr.cli.outputs import result_name, write_file
 from guided_sr.datasets.pairs import PairOfPaths, pairs_from_table
 from guided_sr.errors import GuidedSRError, UsageError
 
 FAILURES = "failures.tsv"
-_CAUSES_DIFFER = 1
 
 
 def run_batch(
@@ -68,8 +67,7 @@ def run_batch(
         return 0
     console.note(f"{len(failures)} of {len(found)} failed")
     print_table(("T2", "exit"), [(t2, str(code)) for t2, code, _ in failures])
-    codes = {code for _, code, _ in failures}
-    return codes.pop() if len(codes) == 1 else _CAUSES_DIFFER
+    return shared_code(code for _, code, _ in failures)
 
 
 def _results(found: list[PairOfPaths], folder: Path) -> list[Path]:

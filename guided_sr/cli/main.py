@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 from guided_sr._version import __version__
 from guided_sr.cli import (
     benchmark,
+    bids,
     check,
     degrade,
     demo,
@@ -41,6 +42,7 @@ _COMMANDS = (
     view,
     check,
     demo,
+    bids,
     train,
     evaluate,
     explain,
@@ -99,18 +101,24 @@ def build_parser() -> Parser:
     return parser
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def bids_main() -> int:
+    """``guided-sr-bids``: the same as ``guided-sr bids``."""
+    return main(prefix=["bids"])
+
+
+def main(argv: Sequence[str] | None = None, *, prefix: Sequence[str] = ()) -> int:
     """Run the command line.
 
     Args:
         argv: The arguments; those of the process by default.
+        prefix: What goes before them.
 
     Returns:
         The exit code: 0 done, 64 usage, 65 bad data, 66 missing input, 70 a mistake
-        of the package, 73 cannot create output, 74 input/output failure, 75 try
-        again, 130 interrupted, 143 terminated.
+        of the package, 71 cluster lost, 73 cannot create output, 74 input/output
+        failure, 75 try again, 130 interrupted, 143 terminated; 16, 17, 18 of `bids`.
     """
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    arguments = [*prefix, *(sys.argv[1:] if argv is None else argv)]
     debug = "--debug" in arguments
     for stream in (sys.stdout, sys.stderr):  # a terminal without UTF-8
         with contextlib.suppress(AttributeError, ValueError):

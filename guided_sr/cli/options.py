@@ -169,8 +169,8 @@ def add_force(
     parser.add_argument("--force", action="store_true", help=f"replace {what}")
 
 
-def add_registration(parser: argparse._ActionsContainer) -> None:
-    """Add ``--register`` and ``--t2-to-t1``."""
+def add_register(parser: argparse._ActionsContainer) -> None:
+    """Add ``--register``."""
     parser.add_argument(
         "--register",
         choices=("auto", "rigid", "none"),
@@ -179,6 +179,11 @@ def add_registration(parser: argparse._ActionsContainer) -> None:
         " off and corrects 0.75 mm or more, rigid corrects always, none trusts the"
         " headers (default: auto)",
     )
+
+
+def add_registration(parser: argparse._ActionsContainer) -> None:
+    """Add ``--register`` and ``--t2-to-t1``."""
+    add_register(parser)
     parser.add_argument(
         "--t2-to-t1",
         metavar="FILE",

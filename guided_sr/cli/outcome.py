@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from guided_sr.cli.console import print_error
 from guided_sr.errors import (
     GuidedSRError,
@@ -19,6 +21,17 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM, what a batch system sends when a job's time is over."""
 
 
+CAUSES_DIFFER = 1
+
+
+def shared_code(codes: Iterable[int]) -> int:
+    """Exit code of many: 0 if all are, else the one all failures share, or 1."""
+    failed = {code for code in codes if code}
+    if not failed:
+        return 0
+    return failed.pop() if len(failed) == 1 else CAUSES_DIFFER
+
+
 def refuse(error: BaseException) -> int:
     """Print one line and tell the exit code.
 
@@ -26,21 +39,26 @@ def refuse(error: BaseException) -> int:
         error: What a command raised. What is neither an error nor an interrupt is
             raised again.
     """
+    code, tag, text = describe(error)
+    print_error(tag, text)
+    return code
+
+
+def describe(error: BaseException) -> tuple[int, str, str]:
+    """Exit code, tag and line of what a command raised; see `refuse`."""
     if isinstance(error, KeyboardInterrupt):
         stopped = isinstance(error, Terminated)
         how = "terminated" if stopped else "interrupted"
-        print_error("E-INTERRUPT", f"{how}; no half-written result was left behind.")
-        return TERMINATED if stopped else INTERRUPTED
+        text = f"{how}; no half-written result was left behind."
+        return TERMINATED if stopped else INTERRUPTED, "E-INTERRUPT", text
     known = _known(error)
     if known is not None:
-        print_error(known.code, str(known))
-        return known.exit_code
+        return known.exit_code, known.code, str(known)
     if not isinstance(error, Exception):
         raise error
     text = f"unexpected {type(error).__name__}: {error}"[:400]
     mend = "run again with --debug and report what it prints, with guided-sr info"
-    print_error("E-INTERNAL", str(GuidedSRError(text, mend=mend)))
-    return INTERNAL
+    return INTERNAL, "E-INTERNAL", str(GuidedSRError(text, mend=mend))
 
 
 def _known(error: BaseException) -> GuidedSRError | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import shlex
 import time
 from collections.abc import Sequence
@@ -30,6 +31,16 @@ if TYPE_CHECKING:
     from guided_sr.inference.volume_inputs import VolumeInputs
     from guided_sr.inference.volume_plan import VolumePlan
     from guided_sr.volumes import Volume
+
+
+def tell_path(path: Path, made: bool) -> None:
+    """Print where a result is, made now or earlier."""
+    out(str(path))
+
+
+ALONE: dict[str, Any] = {"tell": tell_path, "describe": None, "refresh": False}
+"""What a cohort sets otherwise: where the path of the result is told, what its sidecar
+says besides, and whether an outdated result is made anew without ``--force``."""
 
 
 def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -77,7 +88,7 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
         help="check everything, print the plan and stop",
     )
     add_quiet(parser)
-    parser.set_defaults(execute=execute)
+    parser.set_defaults(execute=execute, **ALONE)
 
 
 def execute(args: argparse.Namespace) -> int:
@@ -123,7 +134,7 @@ def execute(args: argparse.Namespace) -> int:
     }
     if not args.force and _up_to_date(path, files, chosen, options):
         return _nothing_to_do(args, console, path, plan)
-    force = args.force or _is_remnant(path)
+    force = args.force or _is_remnant(path) or (args.refresh and _is_ours(path))
     written = [path, sidecar_of(path), *([report_of(path)] if args.report else [])]
     check_outputs(*written, force=force, inputs=tuple(files.values()))
     moved = args.t2_to_t1 is not None
@@ -147,7 +158,7 @@ def execute(args: argparse.Namespace) -> int:
         command = shlex.join(["guided-sr", *args.argv])
         known = {**result.provenance, "options": options, "command": command}
         result = dataclasses.replace(result, provenance=known)
-        result.save(path, force=force)
+        result.save(path, force=force, describe=args.describe)
         if args.report:
             t1 = None if inputs.guide is None else inputs.guide.volume
             write_beside(result, path, console, t1=t1, force=force)
@@ -157,7 +168,7 @@ def execute(args: argparse.Namespace) -> int:
         f" in all, {result.provenance['seconds']:.0f} s of it in the networks"
     )
     console.note(f"{RESEARCH_USE} Cite: {CITATION}")
-    out(str(path))
+    args.tell(path, True)
     return 0
 
 
@@ -172,7 +183,6 @@ def _predict(
     from guided_sr.cli.framework import load_framework, precision_for
 
     load_framework(console, debug=args.debug)
-    from guided_sr.model import GuidedSRModel
     from guided_sr.model.prediction import predict_volume
     from guided_sr.physics.back_projection import BackProjection
     from guided_sr.runtime import device_scope
@@ -184,11 +194,30 @@ def _predict(
         precision = precision_for(args.device, args.precision)
         return predict_volume(
             inputs,
-            [GuidedSRModel.from_preset(m.name, precision=precision) for m in chosen],
+            [
+                _loaded(m.name, m.config.model_dump_json(), precision, args.device)
+                for m in chosen
+            ],
             back_projection=how,
             progress=advance,
             noticed=noticed,
         )
+
+
+@functools.lru_cache(maxsize=2)
+def _loaded(name: str, _config: str, precision: str, _device: str) -> Any:
+    """A model, built and traced once for all the pairs of a process.
+
+    Args:
+        name: Preset or folder.
+        _config: Its configuration with the digests of its weights: what a cached model
+            must share.
+        precision: As for `GuidedSRModel`.
+        _device: Where its variables are.
+    """
+    from guided_sr.model import GuidedSRModel
+
+    return GuidedSRModel.from_preset(name, precision=precision)
 
 
 def _nothing_to_do(
@@ -200,7 +229,7 @@ def _nothing_to_do(
     console.note("up to date: inputs, weights and options are those of the result")
     if args.report and not args.dry_run and not report_of(path).exists():
         report_again(path, plan, console)
-    out(str(path))
+    args.tell(path, False)
     return 0
 
 
@@ -234,9 +263,13 @@ def _up_to_date(
 
 def _is_remnant(path: Path) -> bool:
     """Whether only our sidecar is there: what a kill between two renames leaves."""
+    return not path.exists() and _is_ours(path)
+
+
+def _is_ours(path: Path) -> bool:
     from guided_sr.cli.outputs import read_sidecar
 
-    return not path.exists() and bool(read_sidecar(path))
+    return bool(read_sidecar(path))
 
 
 def _field_of_view_misfit(t2: Volume, path: Path) -> float:

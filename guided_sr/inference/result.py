@@ -84,6 +84,7 @@ class Result:
         *,
         force: bool = False,
         maps: Sequence[str] = (),
+        describe: Mapping[str, Any] | None = None,
     ) -> Path:
         """Write the image and its JSON sidecar, completely or not at all.
 
@@ -92,6 +93,7 @@ class Result:
             force: Whether existing files are replaced.
             maps: Names of the maps to write as well, beside the image:
                 ``sr.nii.gz`` and ``sr_consistency.nii.gz``.
+            describe: Further keys of the sidecar, such as those of BIDS.
 
         Returns:
             The path.
@@ -126,7 +128,7 @@ class Result:
             self.data,
             self.affine,
             source=self.source,
-            sidecar=self.sidecar(),
+            sidecar={**(describe or {}), **self.sidecar()},
             force=force,
         )
 

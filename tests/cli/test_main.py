@@ -20,6 +20,7 @@ COMMANDS = (
     ["run"],
     ["check"],
     ["demo"],
+    ["bids"],
     ["train"],
     ["train", "external"],
     ["train", "supervised"],
@@ -177,7 +178,7 @@ def test_the_exit_codes_of_info_are_those_of_the_documentation() -> None:
     text = (ROOT / "docs/reference/errors.md").read_text(encoding="utf-8")
     documented = {
         int(line.split("|")[1])
-        for line in text.split("## E-USAGE")[0].splitlines()
+        for line in text.split("## E-BIDS")[0].splitlines()
         if line.startswith("| ") and line[2:3].isdigit()
     }
     assert set(info.EXIT_CODES) == documented

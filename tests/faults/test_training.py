@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from pathlib import Path
 from typing import Any
@@ -180,10 +181,72 @@ def test_one_bad_pair_of_a_batch_holds_nobody_up(scene):
     assert "Traceback" not in ran.err
 
 
-@fault(88, "BIDS: no T1w, several T1w or T2w", "66, candidates")
+@pytest.fixture
+def bids_command(scene):
+    """A data set of the scene's pair as sub-01, and the command that runs it."""
+    folder = scene.folder / "raw" / "sub-01" / "anat"
+    folder.mkdir(parents=True)
+    scene.t2.rename(folder / "sub-01_T2w.nii.gz")
+    scene.t1.rename(folder / "sub-01_T1w.nii.gz")
+    about = {"Name": "made up", "BIDSVersion": "1.10.0"}
+    top = folder.parents[1]
+    (top / "dataset_description.json").write_text(json.dumps(about), "utf-8")
+    scene.t2, scene.t1 = (folder / f"sub-01_{kind}.nii.gz" for kind in ("T2w", "T1w"))
+    out = scene.out.parent / "guided-sr"
+    return ["bids", top, out, "participant", "--model", scene.model, "--dry-run"]
+
+
+@fault(88, "BIDS: no T1w", "66, the subject")
+def test_a_subject_without_t1_is_named(scene, bids_command):
+    scene.t1.unlink()
+    arguments = [*bids_command]
+    ran = scene.program(arguments)
+    assert ran.code == 66, ran.err
+    assert "ERROR [E-INPUT] sub-01: sub-01 has no T1w image" in ran.err
+    assert "Traceback" not in ran.err
+
+
+@fault(88, "BIDS: several T1w or T2w", "66, candidates and a filter")
+@pytest.mark.parametrize("kind", ["T1w", "T2w"])
+def test_several_images_are_listed_with_a_filter(scene, bids_command, kind):
+    one = scene.t1 if kind == "T1w" else scene.t2
+    other = one.with_name(f"sub-01_acq-b_{kind}.nii.gz")
+    other.write_bytes(one.read_bytes())
+    ran = scene.program(bids_command)
+    assert ran.code == 66, ran.err
+    error = next(line for line in ran.err.splitlines() if line.startswith("ERROR "))
+    assert str(one) in error
+    assert str(other) in error
+    ready = scene.folder / "filter.json"
+    ready.write_text(error.split("holds ")[1].split(", given")[0], "utf-8")
+    again = scene.program([*bids_command, "--bids-filter-file", ready])
+    assert again.code == 0, again.err
+
+
 @fault(89, "BIDS: label, level, no data set", "18, 17, 16")
-def test_the_bids_rows(scene):
-    pytest.skip("with the BIDS App")
+@pytest.mark.parametrize("code", [18, 17, 16])
+def test_a_data_set_that_cannot_be_used_is_refused_at_once(scene, bids_command, code):
+    arguments, path = [*bids_command], scene.t2.parents[2]
+    if code == 18:
+        arguments += ["--participant-label", "02"]
+    elif code == 17:
+        arguments[3], path = "session", "analysis level"
+    else:
+        (path / "dataset_description.json").unlink()
+    scene.refused(code, "E-BIDS", arguments=arguments, path=path, api=False)
+
+
+@fault(90, "BIDS: two subjects, one output name", "64 in the plan")
+def test_subjects_that_differ_in_case_alone_are_refused(scene, bids_command):
+    top = scene.t2.parents[2]
+    for label in ("a", "A"):
+        for path in (scene.t2, scene.t1):
+            name = path.name.replace("sub-01", f"sub-{label}")
+            copy = top / f"sub-{label}" / "anat" / name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(path.read_bytes())
+    path = top / "sub-a" / "anat" / "sub-a_T2w.nii.gz"
+    scene.refused(64, "E-USAGE", arguments=bids_command, path=path, api=False)
 
 
 @fault(90, "two pairs, one output name", "64 in the plan")
