@@ -28,15 +28,20 @@ def interval(differences: np.ndarray, draws: int = 5000) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def _recipes(runs: Sequence[Run]) -> list[Run]:
+    """Runs of the recipes of presets, by scale and name."""
+    chosen = [run for run in runs if run["label"] == "recipe"]
+    return sorted(chosen, key=lambda run: (run["scale"], run["recipe"], run["test"]))
+
+
 def leave_one_out(runs: Sequence[Run]) -> list[str]:
     lines = [
-        "| scale | test subject | cubic | cubic + 1 ibp | guided-sr | gain over cubic |"
-        " centre slice, cubic → ours | training |",
+        "| preset | test subject | cubic | cubic + 1 ibp | guided-sr | gain over cubic"
+        " | centre slice, cubic → ours | training |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    chosen = [run for run in runs if run["label"] == "recipe"]
-    for run in sorted(chosen, key=lambda r: (r["scale"], r["test"])):
-        cells = [f"{run['scale']:g}×", run["test"]]
+    for run in _recipes(runs):
+        cells = [f"`{run['recipe']}`", run["test"]]
         for key in ("cubic", "cubic_ibp", "ours"):
             figures = run[key]
             cells.append(f"{figures['psnr']:.2f} / {figures['ssim']:.3f}")
@@ -45,14 +50,30 @@ def leave_one_out(runs: Sequence[Run]) -> list[str]:
         cells.append(f"{centre[0]:.2f} → {centre[1]:.2f}")
         cells.append(f"{run['train_seconds'] / 60:.0f} min")
         lines.append("| " + " | ".join(cells) + " |")
-    for scale in sorted({run["scale"] for run in chosen}):
-        of_scale = [run for run in chosen if run["scale"] == scale]
-        gain = np.mean([run["gain"] for run in of_scale])
-        similar = np.mean([run["ours"]["ssim"] for run in of_scale])
-        lines.append(
-            f"| {scale:g}× | mean of {len(of_scale)} folds | | | SSIM {similar:.3f} |"
-            f" **{gain:+.2f} dB** | | |"
-        )
+    return lines
+
+
+def means(runs: Sequence[Run]) -> list[str]:
+    lines = [
+        "| preset | cubic | guided-sr | gain over cubic (each subject) | training |",
+        "|---|---|---|---|---|",
+    ]
+    of_preset: dict[str, list[Run]] = {}
+    for run in _recipes(runs):
+        of_preset.setdefault(run["recipe"], []).append(run)
+    for name, folds in of_preset.items():
+        cells = [f"`{name}`"]
+        for key in ("cubic", "ours"):
+            psnr, ssim = (
+                np.mean([run[key][figure] for run in folds])
+                for figure in ("psnr", "ssim")
+            )
+            cells.append(f"{psnr:.2f} / {ssim:.3f}")
+        gains = [run["gain"] for run in folds]
+        each = ", ".join(f"{gain:+.2f}" for gain in gains)
+        cells.append(f"**{np.mean(gains):+.2f} dB** ({each})")
+        cells.append(f"{np.mean([run['train_seconds'] for run in folds]) / 60:.0f} min")
+        lines.append("| " + " | ".join(cells) + " |")
     return lines
 
 
@@ -117,8 +138,11 @@ def probes(runs: Sequence[Run]) -> list[str]:
     chosen = [run for run in runs if run["label"].startswith(("probe", "recipe"))]
     for run in sorted(chosen, key=lambda r: (r["scale"], r["test"], r["gain"])):
         share = run.get("painted")
+        what = run["label"].removeprefix("probe ")
+        if what == "recipe":
+            what = f"`{run['recipe']}`"
         lines.append(
-            f"| {run['label'].removeprefix('probe ')} | {run['scale']:g}× |"
+            f"| {what} | {run['scale']:g}× |"
             f" {run['test']} | {run['stages']} | {run['training']['max_steps']} |"
             f" {'painted' if run.get('init') else 'random'} |"
             f" {f'{share:.0%}' if share else 'none'} |"
@@ -127,7 +151,12 @@ def probes(runs: Sequence[Run]) -> list[str]:
     return lines
 
 
-RENDERERS = {"leave-one-out": leave_one_out, "orderings": orderings, "probes": probes}
+RENDERERS = {
+    "leave-one-out": leave_one_out,
+    "means": means,
+    "orderings": orderings,
+    "probes": probes,
+}
 
 
 def with_table(page: str, name: str, lines: Sequence[str]) -> str:

@@ -151,7 +151,7 @@ def _run_pair(task: SubjectTask, pair: Pair) -> Outcome:
         "t2": str(pair.t2.path),
         "t1": pair.t1 and str(pair.t1.path),
         "pairs": None,
-        "report": False,
+        "report": True,
         "refresh": True,
         "quiet": task.remote or task.options["quiet"],
         "tell": lambda path, made: told.append((path, made)),

@@ -40,6 +40,7 @@ def test_a_cohort_becomes_a_derivative_data_set_and_a_table(
     out = Path(cohort()[2])
     made = [out / RESULT.format(label) for label in ("01", "02")]
     assert capsys.readouterr().out.splitlines() == [str(path) for path in made]
+    assert all(path.with_name(path.name[:-7] + ".html").exists() for path in made)
     note = json.loads(made[0].with_name(made[0].name[:-7] + ".json").read_text("utf-8"))
     assert note["Sources"][0] == "bids:raw:sub-01/anat/sub-01_T2w.nii.gz"
     assert note["EchoTime"] == 0.1
