@@ -1,23 +1,27 @@
 """How much noise a T2 holds, and how firmly a result is to explain it then.
 
 Exact back-projection forces a result to explain the T2 down to its noise, which
-comes back amplified. The closed form is the posterior mean of the image where the T2
-holds white noise of deviation ``sigma`` and the estimate is off by ``tau`` in each
-pixel, if ``epsilon = sigma^2 / tau^2``. ``sigma`` is read from what the first stage
-alone, without any back-projection, leaves unexplained of some slices of the T2.
+comes back amplified. How firm it should be depends on the noise ``sigma`` of the T2,
+and ``sigma`` is read from what the first stage alone, without any back-projection,
+leaves unexplained of some slices.
 
 That residual holds the errors of the estimate as well, a wrong guide's above all. They
 lie where the estimate has edges; noise is everywhere. So the residual is high-passed
-(Immerkaer, Computer Vision and Image Understanding, 1996) and its deviation, by the
-median of absolute values, taken twice: ``q`` over the quarter of the foreground where
-the estimate varies least, ``t`` over the quarter where it varies most. Errors reach the
-quiet quarter by a share ``LEAK`` of what they have at the edges,
+(Immerkaer, Computer Vision and Image Understanding, 1996) and its variance, by the
+median of absolute values, taken twice: ``q^2`` over the quarter of the foreground where
+the estimate varies least, ``t^2`` over the quarter where it varies most. A share
+``LEAK`` of the errors ``e`` at edges reaches the quiet quarter too,
 
     q^2 = s^2 + LEAK^2 e^2,    t^2 = s^2 + e^2,
 
-and ``s`` is what is left of the noise once the network has taken some of it for
-signal: ``sigma = GAIN s``. All are in the range of the networks, in which the T2's 0.5
-and 99.5 percentiles are 0 and 1.
+and ``s`` is what is left of the noise where the network has taken some of it for
+signal: ``sigma = GAIN s``. All are in the range of the networks, in which the 0.5 and
+99.5 percentiles of the T2 are 0 and 1.
+
+The regularisation is ``(sigma / ERROR)^POWER``, at least the default. With an estimate
+off by white errors ``tau``, the posterior mean would take ``(sigma / tau)^2``. A cube
+fits the best values better, as `docs/concepts/method.md` shows with the data that all
+four constants were chosen on.
 """
 
 from __future__ import annotations
@@ -35,13 +39,15 @@ from guided_sr.inference.cascade import Slices, Stack, Window, Work, run_cascade
 from guided_sr.physics.back_projection import DEFAULT_EPSILON, BackProjection
 from guided_sr.physics.cascade_plan import CascadePlan
 
-LEAK = 0.4
-"""Share of the errors at edges that is found in the quiet quarter as well."""
-GAIN = 1.35
-"""Noise of the T2 over that of the residual."""
-ERROR = 0.0213
-"""``tau``: error of an estimate, chosen by the gain in PSNR; see the docs."""
-TOLD = 0.01
+LEAK = 0.35
+"""Share of the errors at edges that is found in the quiet quarter."""
+GAIN = 1.5
+"""Noise of a T2 over that of the residual."""
+ERROR = 0.022
+"""Noise at which the regularisation is 1."""
+POWER = 3.0
+"""How fast it grows with the noise."""
+TOLD = 0.015
 """Noise above which the user is told."""
 
 SLICES = 8
@@ -66,7 +72,7 @@ class Noise:
     @property
     def epsilon(self) -> float:
         """Regularisation of exact back-projection that goes with it."""
-        return max(DEFAULT_EPSILON, (self.sigma / ERROR) ** 2)
+        return max(DEFAULT_EPSILON, (self.sigma / ERROR) ** POWER)
 
 
 def settled(
@@ -79,7 +85,7 @@ def settled(
 ) -> tuple[BackProjection, Noise | None]:
     """A back-projection with a number in the place of ``"auto"``.
 
-    The user is told of noise of more than a percent.
+    The user is told of noise above `TOLD`.
 
     Args:
         how: The back-projection.
@@ -137,7 +143,7 @@ def measure_noise(
     )
     operator = plan.observation(1)
     rows, columns = np.gradient(x, axis=(1, 2))
-    return noise_of(y, y - operator(x), operator(rows**2 + columns**2))
+    return noise_of(y, y - operator(x), operator(np.asarray(rows**2 + columns**2)))
 
 
 def noise_of(
@@ -178,9 +184,5 @@ def _spread(t2: Stack, batch: int) -> list[int]:
     count = min(len(there), SLICES)
     if count > batch:
         count -= count % batch
-    places = (
-        np.linspace(0, len(there) - 1, count + 2)[1:-1]
-        if count < len(there)
-        else np.arange(count)
-    )
+    places = np.linspace(0, len(there) - 1, count)
     return [int(k) for k in there[np.round(places).astype(int)]]
