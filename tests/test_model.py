@@ -376,9 +376,10 @@ def test_a_preset_of_half_precision_has_a_probe_of_its_own(trained, pair, tmp_pa
     assert 0.0 < np.abs(out - wanted).max() < 1e-3 * wanted.max()
 
 
-def test_all_settings_travel_with_a_preset(tiny, trained, tmp_path):
+@pytest.mark.parametrize("epsilon", [0.01, "auto"])
+def test_all_settings_travel_with_a_preset(tiny, trained, tmp_path, epsilon):
     model = GuidedSRModel(
-        back_projection=BackProjection("exact", epsilon=0.01),
+        back_projection=BackProjection("exact", epsilon=epsilon),
         stage_blur=3.0,
         precision="float32",
         **tiny,

@@ -113,9 +113,12 @@ class Job:
         profile = plan.profile
         if plan.through_plane is not None:
             rows.append(("slices", f"{profile.shape}, gap {100 * profile.gap:g} %"))
-        first = self.chosen[0].config.back_projection.method
+        first = self.chosen[0].config.back_projection
+        projection = args.back_projection or first.method or "none"
+        if args.back_projection is None and first.automatic:
+            projection += ", less firm where the T2 is noisy"
         rows += [
-            ("back-projection", args.back_projection or first or "none"),
+            ("back-projection", projection),
             ("registration", self._registration(args)),
             ("device", f"{args.device}, precision {args.precision}"),
             ("memory", f"about {self.memory:.1f} GiB"),

@@ -101,8 +101,8 @@ def ablate_guide(
 ) -> Ablation:
     """Super-resolve a slice with its guide and with another one.
 
-    Both guides pass through the intensity scale of the true one, so that no map of
-    intensities differs between the two results.
+    Both guides pass through the intensity scale of the true one, and both results are
+    back-projected in the same way, so that nothing differs but the guide.
 
     Args:
         subject: The slice.
@@ -113,7 +113,7 @@ def ablate_guide(
         UsageError: As there.
     """
     guide = null_guide(subject, null, blur=blur)
-    predict = subject.model.predict_inputs
-    (result,), _ = predict(subject.with_guide(subject.t1))
-    (without,), _ = predict(subject.with_guide(guide))
+    predict, how = subject.model.predict_inputs, subject.back_projection
+    (result,), _ = predict(subject.with_guide(subject.t1), back_projection=how)
+    (without,), _ = predict(subject.with_guide(guide), back_projection=how)
     return Ablation(null, guide, result, without)

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from guided_sr.errors import DataError, UsageError
 from guided_sr.inference.cascade import FOREGROUND, StageRunner, Window
 from guided_sr.inference.inputs import Inputs, prepare
+from guided_sr.inference.noise import settled
 from guided_sr.model import GuidedSRModel
+from guided_sr.physics.back_projection import BackProjection
 from guided_sr.physics.cascade_plan import CascadePlan
 from guided_sr.physics.operators import (
     FWHM_PER_SIGMA,
@@ -103,6 +105,14 @@ class ExplainedSlice:
         return {"t2": t2[..., None], "t1": t1[..., None]}
 
     @functools.cached_property
+    def back_projection(self) -> BackProjection:
+        """What follows each stage, regularised by the noise of the whole T2."""
+        images = self.inputs.normalised()
+        model = self.model
+        how, _ = settled(model.back_projection, model.networks, *images, plan=self.plan)
+        return how
+
+    @functools.cached_property
     def _runners(self) -> list[StageRunner]:
         window = Window.of(self.images["t2"][..., 0])
         return [
@@ -110,7 +120,7 @@ class ExplainedSlice:
                 network,
                 plan=self.plan,
                 stage=k,
-                back_projection=self.model.back_projection,
+                back_projection=self.back_projection,
                 window=window,
                 differentiable=True,
             )

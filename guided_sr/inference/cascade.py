@@ -239,6 +239,7 @@ def run_cascade(
     plan: CascadePlan,
     back_projection: BackProjection,
     last: BackProjection | None = None,
+    window: Window | None = None,
     out: Stack | None = None,
     share: float = 1.0,
     progress: Progress | None = None,
@@ -246,22 +247,25 @@ def run_cascade(
     """Super-resolve a stack of normalised slices (eq. 5, stage by stage).
 
     Args:
-        networks: One network a stage.
+        networks: One network a stage. The first ones alone lead to their own level.
         t2: Observed slices of shape ``(n, h, w)``, normalised.
         t1: Guide slices of shape ``(n, H, W)`` on the target grid, normalised, or
             `None` for networks without guide.
         plan: The cascade plan.
         back_projection: What follows each stage.
         last: What follows the last one in its place.
+        window: Where the networks run; by default where these slices hold anything.
         out: Array of shape ``(n, H, W)``, or a view, to which the result is added; a
             new one by default.
         share: What the result is multiplied by before.
         progress: Called with the slices done and their number.
 
     Returns:
-        Slices of shape ``(n, H, W)``, float32, normalised.
+        Slices of shape ``(n, H, W)``, float32, normalised, ``(H, W)`` being the target
+        grid unless there are fewer networks than stages.
     """
-    window, work = Window.of(t2), Work()
+    work = Work()
+    window = window or Window.of(t2)
     runners = [
         StageRunner(
             network,
@@ -276,7 +280,7 @@ def run_cascade(
     if last is not None:
         runners[-1].back_projection = last
     if out is None:
-        out = np.zeros((len(t2), *plan.target_shape), np.float32)
+        out = np.zeros((len(t2), *plan.level_shape(len(networks))), np.float32)
     start = 0
     while start < len(t2):
         part = slice(start, min(start + work.slices(plan.target_shape), len(t2)))

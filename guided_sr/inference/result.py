@@ -17,7 +17,6 @@ from guided_sr._version import __version__
 from guided_sr.errors import UsageError
 from guided_sr.inference.volume_inputs import Estimate, VolumeInputs
 from guided_sr.inference.volume_plan import VolumePlan
-from guided_sr.physics.back_projection import BackProjection
 from guided_sr.volumes import (
     Volume,
     make_image,
@@ -48,7 +47,11 @@ class Result:
             unexplained of the T2, as a share of the T2's intensity range. A small
             one is necessary and far from sufficient: invented detail is invisible
             to it. ``largest_residual`` in the units of the T2; ``guide_overlap``,
-            the share of the T2's field of view that the T1 covers.
+            the share of the T2's field of view that the T1 covers. ``noise``, the
+            deviation of the T2's noise as a share of its intensity range, where the
+            back-projection was regularised by it (else `None`), and ``epsilon``, that
+            regularisation: a result that is not to reproduce noise leaves about as
+            much unexplained.
         maps: Images that go with it. ``"consistency"``: what is left unexplained of
             the T2, signed, on the T2's own grid.
     """
@@ -138,7 +141,6 @@ def volume_result(
     estimate: Estimate,
     *,
     models: Mapping[str, Mapping[str, Any]],
-    back_projection: BackProjection,
     framework: Mapping[str, str],
     warnings: Sequence[str],
     seconds: float,
@@ -149,7 +151,6 @@ def volume_result(
         inputs: The inputs.
         estimate: What came out, along RAS+.
         models: Name, weights and precision of each model, as plain data.
-        back_projection: What followed each stage, and the last one.
         framework: Keras's version and its backend.
         warnings: What was noticed.
         seconds: Time that the cascades took.
@@ -165,13 +166,15 @@ def volume_result(
         for name, volume in (("t2", inputs.t2), ("t1", t1))
         if volume is not None
     }
-    before, after = estimate.misfit
+    (before, after), how = estimate.misfit, estimate.back_projection
     residual = plan.orientation.undo(estimate.residual)
     qc = {
         "consistency_before": before,
         "consistency_after": after,
         "largest_residual": float(np.abs(residual).max()),
         "guide_overlap": None if guide is None else guide.overlap,
+        "noise": None if estimate.noise is None else estimate.noise.sigma,
+        "epsilon": how.number if how.method == "exact" else None,
     }
     provenance = {
         "version": __version__,
@@ -183,7 +186,7 @@ def volume_result(
         "inputs": files,
         **models,
         "plan": plan.summary(),
-        "back_projection": asdict(back_projection),
+        "back_projection": asdict(how),
         "intensity": {
             "t2": inputs.scale.to_dict(),
             "t1": None if guide is None else guide.scale.to_dict(),

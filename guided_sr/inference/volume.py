@@ -16,6 +16,7 @@ import numpy as np
 
 from guided_sr.errors import UsageError
 from guided_sr.inference.cascade import Progress, run_cascade
+from guided_sr.inference.noise import Noise, settled
 from guided_sr.inference.volume_inputs import Estimate, VolumeInputs, Voxels
 from guided_sr.inference.volume_plan import VolumePlan
 from guided_sr.physics.back_projection import BackProjection, back_project
@@ -25,6 +26,9 @@ from guided_sr.volumes import Normalised
 
 _BLOCK = 2**23  # voxels of the result that are projected at once
 _NOTHING = BackProjection(None)
+
+_Enlarged = tuple[Voxels, BackProjection, Noise | None]
+"""What a cascade made, the back-projection that it used, the noise that decided it."""
 
 
 class Cascade(NamedTuple):
@@ -59,7 +63,7 @@ def super_resolve(
 
     Returns:
         The result, which after one last back-projection, of the whole volume, explains
-        the T2.
+        the T2: exactly, or where it is regularised by the noise, up to about that.
 
     Raises:
         UsageError: If a model is missing.
@@ -67,14 +71,17 @@ def super_resolve(
     plan = inputs.plan
     observed = inputs.scale.forward(inputs.low)
     steps = _Steps(plan, progress)
-    x, last = observed, _NOTHING
+    x, last, noise = observed, _NOTHING, None
     if plan.in_plane is not None:
         model = _needed(in_plane, "in-plane")
-        x, last = _slices(x, inputs, model, plan.in_plane, steps), model.back_projection
+        x, last, noise = _slices(x, inputs, model, plan.in_plane, steps)
     if plan.through_plane is not None:
         model = _needed(through_plane, "slice")
-        x = _planes(x, inputs, model, plan.through_plane, steps)
-        last = model.back_projection
+        if noise is not None:
+            how = model.back_projection.fixed(noise.epsilon)
+            model = model._replace(back_projection=how)
+        x, last, found = _planes(x, inputs, model, plan.through_plane, steps)
+        noise = noise or found
     low, high = inputs.scale.low, inputs.scale.high
     floor = -low / (high - low) if inputs.low.min() >= 0.0 else -np.inf
     residual, misfit = _explained(x, observed, plan.observation, last, floor=floor)
@@ -83,7 +90,7 @@ def super_resolve(
         if np.isfinite(floor):
             np.maximum(plane, 0.0, out=plane)
     residual *= np.float32(high - low)
-    return Estimate(x, residual, misfit)
+    return Estimate(x, residual, misfit, last, noise)
 
 
 def _needed(model: Cascade | None, axes: str) -> Cascade:
@@ -124,7 +131,7 @@ def _slices(
     model: Cascade,
     plan: CascadePlan,
     steps: _Steps,
-) -> Voxels:
+) -> _Enlarged:
     """Enlarge the slices as they lie."""
     across = inputs.plan.across
     shape = list(inputs.plan.target_shape)
@@ -138,17 +145,18 @@ def _slices(
             lines[across] = inputs.plan.slices
             data = SeparableOperator(*lines)(data)
         guide = Normalised(np.moveaxis(data, across, 0), inputs.guide.scale)
+    images = np.moveaxis(x, across, 0), guide
+    how, noise = settled(model.back_projection, model.networks, *images, plan=plan)
     run_cascade(
         model.networks,
-        np.moveaxis(x, across, 0),
-        guide,
+        *images,
         plan=plan,
-        back_projection=model.back_projection,
+        back_projection=how,
         last=_NOTHING,
         out=np.moveaxis(out, across, 0),
         progress=steps.part(x.shape[across]),
     )
-    return out
+    return out, how, noise
 
 
 def _planes(
@@ -157,9 +165,10 @@ def _planes(
     model: Cascade,
     plans: tuple[CascadePlan, CascadePlan],
     steps: _Steps,
-) -> Voxels:
+) -> _Enlarged:
     """Enlarge planes across the slices, cut both ways, and take the mean."""
     across, within = inputs.plan.across, inputs.plan.within
+    how, noise = model.back_projection, None
     out = np.zeros(inputs.plan.target_shape, np.float32)
     for plan, columns, along in zip(plans, within, reversed(within), strict=True):
         axes = (along, across, columns)
@@ -167,18 +176,20 @@ def _planes(
         if model.guided and inputs.guide is not None:
             planes = np.transpose(inputs.guide.data, axes)
             guide = Normalised(planes, inputs.guide.scale)
+        images = np.transpose(x, axes), guide
+        how, found = settled(how, model.networks, *images, plan=plan)
+        noise = noise or found
         run_cascade(
             model.networks,
-            np.transpose(x, axes),
-            guide,
+            *images,
             plan=plan,
-            back_projection=model.back_projection,
+            back_projection=how,
             last=_NOTHING,
             out=np.transpose(out, axes),
             share=0.5,
             progress=steps.part(x.shape[along]),
         )
-    return out
+    return out, how, noise
 
 
 def _explained(

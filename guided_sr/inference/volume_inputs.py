@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +11,12 @@ from numpy.typing import NDArray
 from guided_sr.errors import PathLike
 from guided_sr.inference.guide import Guide, prepare_guide
 from guided_sr.inference.volume_plan import VolumePlan
+from guided_sr.physics.back_projection import BackProjection
 from guided_sr.volumes import IntensityScale, Volume, fit_intensity
 from guided_sr.volumes.plausible import examine_pair, read_examined
+
+if TYPE_CHECKING:
+    from guided_sr.inference.noise import Noise
 
 Voxels = NDArray[np.float32]
 
@@ -98,8 +102,12 @@ class Estimate:
         residual: What it leaves unexplained of the T2, on the T2's grid.
         misfit: Root mean square of that, as a share of the T2's intensity range,
             before and after the last back-projection.
+        back_projection: What followed each stage and the last one, with its numbers.
+        noise: Noise of the T2, where the regularisation was taken from it.
     """
 
     data: Voxels
     residual: Voxels
     misfit: tuple[float, float]
+    back_projection: BackProjection
+    noise: Noise | None = None

@@ -69,7 +69,7 @@ def back_project_tensor(
             residual = y - separable(x, operator)
             x = x + operator.gain * separable(residual, operator, adjoint=True)
         return x
-    inverse = exact_inverse(operator, how.epsilon)
+    inverse = exact_inverse(operator, how.number)
     inner = _product(y - separable(x, operator), *transposed(inverse.vectors))
     denominator = np.asarray(inverse.denominator, np.float32)[None, :, :, None]
     inner = inner / keras.ops.convert_to_tensor(denominator)

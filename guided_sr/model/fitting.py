@@ -102,7 +102,7 @@ class Start:
                 f"the model to start from was trained for scale {known}, not {scale}",
                 mend="leave scale out",
             )
-        if back_projection != self.back_projection:
+        if back_projection.fixed() != self.back_projection.fixed():
             warn_user(
                 f"the model to start from has {_named(self.back_projection)}, this one"
                 f" {_named(back_projection)}",

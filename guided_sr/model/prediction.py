@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from guided_sr.errors import UsageError
+from guided_sr.errors import UsageError, noted_warnings
 from guided_sr.inference.cascade import Progress
 from guided_sr.inference.result import Result, volume_result
 from guided_sr.inference.volume import Cascade, super_resolve
@@ -72,13 +72,13 @@ def predict_volume(
             "precision": model.dtype,
         }
     begun = time.perf_counter()
-    estimate = super_resolve(inputs, **cascades, progress=progress)
+    with noted_warnings() as told:
+        estimate = super_resolve(inputs, **cascades, progress=progress)
     return volume_result(
         inputs,
         estimate,
         models=records,
-        back_projection=how,
         framework=framework_versions(),
-        warnings=noticed,
+        warnings=[*noticed, *told],
         seconds=time.perf_counter() - begun,
     )

@@ -30,7 +30,7 @@ def recipe_model(recipe: Recipe, *, precision: str = "auto") -> GuidedSRModel:
     return GuidedSRModel(
         recipe.backbone,
         guided=recipe.guided,
-        back_projection=recipe.back_projection,
+        back_projection=recipe.projection,
         precision=precision,
         **recipe.options,
     )

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from guided_sr.errors import PathLike, UsageError, noted_warnings
 from guided_sr.inference.cascade import Progress, run_cascade
 from guided_sr.inference.inputs import Inputs, is_array, prepare
+from guided_sr.inference.noise import settled
 from guided_sr.inference.probe import probe
 from guided_sr.inference.result import Result
 from guided_sr.inference.usage import check_usage
@@ -50,7 +51,8 @@ class GuidedSRModel(LearningModel):
         guided: Whether the network takes a T1; by default as it was published.
             ``GuidedSRModel(guided=False)`` is the paper's Model 1.
         back_projection: What follows each stage: ``"ibp"`` (the paper's),
-            ``"exact"``, `None`, or a `BackProjection`.
+            ``"exact"``, `None`, or a `BackProjection`, whose ``epsilon="auto"`` takes
+            the regularisation from the noise of each T2, as the presets do.
         stage_blur: Blur between stages, as in `CascadePlan.create`.
         precision: ``"auto"``, ``"float32"`` or ``"bfloat16"`` for the convolutions.
         **options: Arguments of a named backbone, e.g. ``blocks=4``.
@@ -227,12 +229,12 @@ class GuidedSRModel(LearningModel):
             followed.
         """
         plan = inputs.plan(stages=self.stages, stage_blur=self.stage_blur)
+        images = inputs.normalised()
+        how, _ = settled(
+            back_projection or self.back_projection, self.networks, *images, plan=plan
+        )
         stack = run_cascade(
-            self.networks,
-            *inputs.normalised(),
-            plan=plan,
-            back_projection=back_projection or self.back_projection,
-            progress=progress,
+            self.networks, *images, plan=plan, back_projection=how, progress=progress
         )
         stack = inputs.t2_scale.inverse(stack)
         if inputs.t2.min() >= 0.0:
@@ -240,11 +242,17 @@ class GuidedSRModel(LearningModel):
         return stack, plan
 
     def probe(self) -> dict[str, Any]:
-        """Output figures for a fixed input; see `guided_sr.inference.probe`."""
-        scale = self.known_scale()
+        """Output figures for a fixed input; see `guided_sr.inference.probe`.
+
+        Back-projection is regularised by a fixed number: the probe looks at the
+        weights, and its input has no noise.
+        """
+        scale, how = self.known_scale(), self.back_projection.fixed()
 
         def predict(t2: Any, t1: Any) -> Any:
-            return self.predict_cascade(t2, t1 if self.guided else None)
+            return self.predict_cascade(
+                t2, t1 if self.guided else None, back_projection=how
+            )
 
         return probe(predict, scale)
 

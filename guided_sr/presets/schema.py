@@ -40,7 +40,12 @@ class BackProjectionConfig(BaseModel):
 
     method: Literal["ibp", "exact"] | None = "ibp"
     iterations: int = Field(default=1, ge=1)
-    epsilon: float = Field(default=1e-3, ge=0)
+    epsilon: Annotated[float, Field(ge=0)] | Literal["auto"] = 1e-3
+
+    @property
+    def automatic(self) -> bool:
+        """Whether the noise of each T2 decides on the regularisation."""
+        return self.method == "exact" and self.epsilon == "auto"
 
 
 class PresetConfig(BaseModel):

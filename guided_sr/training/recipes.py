@@ -10,7 +10,7 @@ import os
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from guided_sr.datasets.simulated import SimulatedPair, simulate_pair
 from guided_sr.errors import DataError, MissingInputError
+from guided_sr.physics.back_projection import DEFAULT_EPSILON, BackProjection
 from guided_sr.physics.cascade_plan import scale_per_axis
 from guided_sr.presets.usage_range import UsageRange
 from guided_sr.training.painted import Painter
@@ -148,6 +149,8 @@ class Recipe(_Strict):
         backbone: Registered name of the network.
         guided: Whether it takes the T1.
         back_projection: What follows each stage.
+        epsilon: Regularisation of ``"exact"`` in use; ``"auto"`` takes it from the
+            noise of each T2. Training has no part in that.
         options: Arguments of the network.
         training: Fields of `TrainingOptions`.
         licence: Licence of the weights.
@@ -165,6 +168,7 @@ class Recipe(_Strict):
     backbone: str = "grdn"
     guided: bool = True
     back_projection: Literal["ibp", "exact"] | None = "ibp"
+    epsilon: Annotated[float, Field(ge=0)] | Literal["auto"] = DEFAULT_EPSILON
     options: dict[str, Any] = Field(default_factory=dict)
     training: dict[str, Any] = Field(default_factory=dict)
     licence: str
@@ -182,6 +186,11 @@ class Recipe(_Strict):
         if self.shared and self.subjects:
             raise ValueError("a shared network learns from paintings alone")
         return self
+
+    @property
+    def projection(self) -> BackProjection:
+        """What follows each stage, with its numbers."""
+        return BackProjection(self.back_projection, epsilon=self.epsilon)
 
     @property
     def factors(self) -> Factors:

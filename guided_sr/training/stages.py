@@ -55,7 +55,7 @@ class CascadeTrainer:
     Args:
         build: Gives a fresh network for a stage.
         subjects: The training subjects.
-        back_projection: What follows each stage.
+        back_projection: What follows each stage; ``epsilon="auto"`` is 1e-3 here.
         options: Everything else.
         initial: One network a stage whose weights are the start, or `None`.
         scale_range: As in `subjects_of`, for the pairs that an `IBPCallback` watches.
@@ -96,7 +96,7 @@ class CascadeTrainer:
         self.build = build
         self.subjects = list(subjects)
         self.plan = self.subjects[0].plan
-        self.back_projection = back_projection
+        self.back_projection = back_projection.fixed()
         self.options = options
         self.initial = initial
         self.seconds = seconds

@@ -44,6 +44,14 @@ def test_around_an_idle_network_only_the_physics_is_left(idle, how, rng):
     assert np.abs(out - wanted).max() <= 2e-4 * np.abs(wanted).max()
 
 
+def test_the_first_networks_alone_lead_to_their_own_level(idle, rng):
+    plan = CascadePlan.create((12, 14), scale=2, stages=3)
+    t2, none = rng.random((3, 12, 14), dtype=np.float32), BackProjection(None)
+    out = run_cascade([idle], t2, None, plan=plan, back_projection=none)
+    assert out.shape == (3, *plan.level_shape(1))
+    np.testing.assert_allclose(out, upsample(t2, plan.level_shape(1)), atol=1e-5)
+
+
 def test_every_stage_gets_the_guide_of_its_level(rng):
     """Networks that give the guide back show what they were given."""
     t2_in, t1_in = (keras.Input((None, None, 1), name=name) for name in ("t2", "t1"))

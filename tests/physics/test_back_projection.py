@@ -6,7 +6,11 @@ import pytest
 
 from guided_sr.errors import UsageError
 from guided_sr.metrics import consistency, psnr
-from guided_sr.physics.back_projection import BackProjection, back_project
+from guided_sr.physics.back_projection import (
+    DEFAULT_EPSILON,
+    BackProjection,
+    back_project,
+)
 from guided_sr.physics.cascade_plan import CascadePlan
 from guided_sr.physics.degrade import crop_to_multiple, degrade, upsample
 from guided_sr.physics.operators import LineOperator, SeparableOperator
@@ -96,11 +100,30 @@ def test_a_stack_is_corrected_slice_by_slice_in_its_own_precision(scene, method)
 
 
 @pytest.mark.parametrize(
-    "options", [{"method": "magic"}, {"iterations": 0}, {"epsilon": -1.0}]
+    "options",
+    [{"method": "magic"}, {"iterations": 0}, {"epsilon": -1.0}, {"epsilon": "no"}],
 )
 def test_undefined_back_projections_are_refused(options):
     with pytest.raises(UsageError):
         BackProjection(**options)
+
+
+def test_a_regularisation_left_open_is_the_default_until_it_is_settled(scene):
+    _, y, x, operator = scene
+    left, given = (
+        BackProjection("exact", epsilon="auto"),
+        BackProjection("exact", 1, 0.2),
+    )
+    assert left.automatic
+    assert left.number == DEFAULT_EPSILON
+    assert left.fixed(0.5) == BackProjection("exact", epsilon=0.5)
+    assert given.fixed(0.5) == given
+    assert not given.automatic
+    assert not BackProjection("ibp", epsilon="auto").automatic
+    np.testing.assert_array_equal(
+        back_project(x, y, operator, **vars(left)),
+        back_project(x, y, operator, **vars(left.fixed())),
+    )
 
 
 def figures(image, scale):

@@ -37,6 +37,8 @@ def test_a_configuration_goes_through_json():
         (changed(backbone={"name": "grdn", "code": "x"}), "code"),
         (changed(back_projection={"method": "magic"}), "method"),
         (changed(back_projection={"iterations": 0}), "iterations"),
+        (changed(back_projection={"epsilon": -1}), "epsilon"),
+        (changed(back_projection={"epsilon": "some"}), "epsilon"),
         (changed(format=2), "format"),
         (changed(stages=0), "stages"),
         (changed(stages=99), "stages"),
@@ -51,6 +53,15 @@ def test_a_configuration_goes_through_json():
 def test_what_is_not_in_the_form_is_refused(config, place):
     with pytest.raises(ValidationError, match=place):
         PresetConfig.model_validate(config)
+
+
+def test_the_regularisation_is_a_number_or_left_to_the_noise():
+    for epsilon, automatic in ((0.2, False), ("auto", True)):
+        how = {"method": "exact", "epsilon": epsilon}
+        config = PresetConfig.model_validate(changed(back_projection=how))
+        stored = config.model_dump(mode="json")["back_projection"]
+        assert stored["epsilon"] == epsilon
+        assert config.back_projection.automatic is automatic
 
 
 def test_a_range_of_factors_is_optional():
