@@ -495,9 +495,13 @@ def cubic_result(folder: Path) -> Any:
     residual = inputs.low - plan.observation(cubic)
     made = volume_result(
         inputs,
-        Estimate(cubic.astype(np.float32), residual.astype(np.float32), (0.02, 0.01)),
+        Estimate(
+            cubic.astype(np.float32),
+            residual.astype(np.float32),
+            (0.02, 0.01),
+            BackProjection(None),
+        ),
         models={"model": {"name": "cubic", "weights_sha256": {}, "precision": "none"}},
-        back_projection=BackProjection(None),
         framework={},
         warnings=["a warning with <b>brackets</b>"],
         seconds=1.0,

@@ -164,7 +164,7 @@ def _description(
             "stages": model.stages,
             "stage_blur": model.stage_blur,
             "guided": model.guided,
-            "back_projection": vars(model.back_projection),
+            "back_projection": vars(model.back_projection.fixed()),
         },
         "graphs": [asdict(one) for one in found],
         "plan": None if plan is None else plan.summary(),
