@@ -89,10 +89,11 @@ def default_preset(scale: tuple[float, float], *, guided: bool = True) -> str:
         if served_factors(scale, factors, span and tuple(span)) is not None
     ]
     if not fitting:
-        listed = ", ".join(
-            f"{served_text(factors, span and tuple(span))} ({name})"
-            for name, (factors, span) in known.items()
-        )
+        serving: dict[str, list[str]] = {}
+        for name, (factors, span) in known.items():
+            text = served_text(factors, span and tuple(span))
+            serving.setdefault(text, []).append(name)
+        listed = "; ".join(f"{t} ({', '.join(n)})" for t, n in serving.items())
         said = f"known are {listed}" if listed else "no preset comes with this version"
         raise UnknownScaleError(
             f"no preset was trained for scale {scale_text(scale)}",

@@ -143,7 +143,7 @@ def test_a_scale_that_is_none_is_refused(scene, value):
 def test_a_scale_without_weights_lists_the_known_ones(scene):
     arguments = scene.command("--scale", "3")
     arguments = [one for one in arguments if one not in ("--model", str(scene.model))]
-    words = ["known are ", "2 (grdn_t2_x2), 4 (grdn_t2_x4)"]
+    words = ["known are ", "2 (grdn_t2_x2, ", "; 4 (grdn_t2_x4, "]
     scene.refused(64, "E-SCALE", *words, arguments=arguments, path="3", api=False)
 
 
