@@ -21,6 +21,7 @@ from guided_sr.errors import (
 )
 from guided_sr.inference.probe import TOLERANCE, probe_error
 from guided_sr.inference.result import Result
+from guided_sr.model.fitting import Start
 from guided_sr.networks.weights import save_weights
 from guided_sr.physics.back_projection import BackProjection
 from guided_sr.presets import (
@@ -608,3 +609,13 @@ def test_every_network_of_the_zoo_trains_and_is_saved(name, small_head, tmp_path
 def test_the_zoo_is_listed():
     zoo = {"grdn", "srcnn", "dcsrn", "mdcsrn_gan", "recnn", "zssr"}
     assert zoo <= set(GuidedSRModel.backbones())
+
+
+def test_a_regularisation_left_open_is_a_number_in_training(random_model):
+    """So that a start with either is the same start, and a checkpoint fits both."""
+    left = random_model((2.0, 2.0), back_projection=BackProjection("exact", 1, "auto"))
+    start = Start(left.networks, left.scale, left.back_projection)
+    exact = BackProjection("exact")
+    assert start.check(left.build, None, None, exact) == (2.0, 2.0)
+    with pytest.warns(GuidedSRWarning, match="has back-projection 'exact', this one"):
+        start.check(left.build, None, None, BackProjection("ibp"))

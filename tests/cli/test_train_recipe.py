@@ -9,12 +9,17 @@ import pytest
 
 from guided_sr import GuidedSRModel
 from guided_sr.cli.main import main
+from guided_sr.physics.back_projection import BackProjection
+from guided_sr.presets import find_preset, list_presets, read_config
+from guided_sr.training.recipes import read_recipe
 
 RECIPE = """
 name = "small"
 description = "a test"
 scale = 2
 stages = 1
+back_projection = "exact"
+epsilon = "auto"
 licence = "Apache-2.0"
 data_licence = "none"
 [range]
@@ -55,8 +60,18 @@ def test_a_recipe_gives_a_model_that_records_it(
     record = json.loads((model / "metadata.json").read_text("utf-8"))
     assert record["recipe"]["name"] == "small"
     assert record["range"] == {"t2_mm": [1.6, 2.5]}
-    assert GuidedSRModel.from_preset(model).scale == (2.0, 2.0)
+    trained = GuidedSRModel.from_preset(model)
+    assert trained.scale == (2.0, 2.0)
+    assert trained.back_projection == BackProjection("exact", epsilon="auto")
     assert main(command) == 73
+
+
+@pytest.mark.parametrize("name", list(filter(find_preset, list_presets())))
+def test_the_recipe_of_a_preset_has_its_back_projection(name: str) -> None:
+    file = Path(__file__).parents[2] / "pretrained" / "recipes" / f"{name}.toml"
+    config = read_config(find_preset(name))
+    stored = config.back_projection.model_dump()
+    assert BackProjection(**stored) == read_recipe(file).projection
 
 
 def test_a_recipe_with_missing_data_names_the_file(
