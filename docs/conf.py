@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import os
+import sys
+from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -11,17 +14,21 @@ from sphinx.util.inspect import signature, stringify_signature
 
 from guided_sr import __version__
 
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+
 project = "guided-sr"
 author = "The guided-sr authors"
 project_copyright = "The guided-sr authors"
 version = release = __version__
 
 extensions = [
+    "preset_pages",
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
+    "sphinx_gallery.gen_gallery",
 ]
 exclude_patterns = ["_build"]
 default_role = "code"
@@ -45,6 +52,21 @@ napoleon_custom_sections = [
     "Source",
     "Units",
 ]
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "gallery",  # written by the build
+    "filename_pattern": r"plot_",
+    "within_subsection_order": "FileNameSortKey",
+    "abort_on_example_error": True,
+    "doc_module": "guided_sr",
+    "reference_url": {"guided_sr": None},
+    "backreferences_dir": None,
+    "show_signature": False,
+    "write_computation_times": False,
+}
+
+logging.getLogger("tensorflow").setLevel(logging.ERROR)  # pages show what is logged
 
 copybutton_prompt_text = r"\$ |>>> |\.\.\. "
 copybutton_prompt_is_regexp = True
