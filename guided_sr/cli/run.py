@@ -167,6 +167,10 @@ def execute(args: argparse.Namespace) -> int:
         f"field of view kept to {misfit:.1e} mm; {time.perf_counter() - begun:.0f} s"
         f" in all, {result.provenance['seconds']:.0f} s of it in the networks"
     )
+    console.note(f"quality: {result.qc['verdict']}")
+    for reason in result.qc["reasons"]:
+        if reason not in result.warnings:  # those stand above
+            console.note(f"  {reason}")
     console.note(f"{RESEARCH_USE} Cite: {CITATION}")
     args.tell(path, True)
     return 0
@@ -274,11 +278,9 @@ def _is_ours(path: Path) -> bool:
 
 def _field_of_view_misfit(t2: Volume, path: Path) -> float:
     """Largest distance of an outer corner of the saved image from the T2's, in mm."""
-    import numpy as np
     from nibabel.nifti1 import Nifti1Image
 
-    from guided_sr.volumes import corners
+    from guided_sr.volumes import corner_gap
 
     saved = Nifti1Image.from_filename(path)
-    gap = corners(saved.affine, saved.shape) - corners(t2.affine, t2.data.shape)
-    return float(np.linalg.norm(gap, axis=1).max())
+    return corner_gap(saved.affine, saved.shape, t2.affine, t2.data.shape)

@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 
 from guided_sr._version import __version__
 from guided_sr.errors import UsageError
+from guided_sr.inference.verdict import judge
 from guided_sr.inference.volume_inputs import Estimate, VolumeInputs
 from guided_sr.inference.volume_plan import VolumePlan
 from guided_sr.physics.back_projection import BackProjection
 from guided_sr.volumes import (
     Volume,
+    corner_gap,
     make_image,
     refuse_same_file,
     write_volume,
@@ -48,7 +50,8 @@ class Result:
             unexplained of the T2, as a share of the T2's intensity range. A small
             one is necessary and far from sufficient: invented detail is invisible
             to it. ``largest_residual`` in the units of the T2; ``guide_overlap``,
-            the share of the T2's field of view that the T1 covers.
+            the share of the T2's field of view that the T1 covers; ``verdict``, which
+            is PASS, LOOK or FAIL, and ``reasons``, a sentence each (see `judge`).
         maps: Images that go with it. ``"consistency"``: what is left unexplained of
             the T2, signed, on the T2's own grid.
     """
@@ -167,12 +170,21 @@ def volume_result(
     }
     before, after = estimate.misfit
     residual = plan.orientation.undo(estimate.residual)
-    qc = {
+    data, affine = plan.orientation.undo(estimate.data), plan.grid.target_affine
+    qc: dict[str, Any] = {
         "consistency_before": before,
         "consistency_after": after,
         "largest_residual": float(np.abs(residual).max()),
         "guide_overlap": None if guide is None else guide.overlap,
+        "field_of_view_mm": corner_gap(
+            affine, data.shape, inputs.t2.affine, inputs.t2.data.shape
+        ),
+        "finite": bool(np.isfinite(data).all()),
     }
+    registration = None if guide is None else guide.registration.to_dict()
+    qc["verdict"], qc["reasons"] = judge(
+        qc, warnings=warnings, registration=registration
+    )
     provenance = {
         "version": __version__,
         "versions": {
@@ -189,12 +201,12 @@ def volume_result(
             "t1": None if guide is None else guide.scale.to_dict(),
         },
         "guide_overlap": qc["guide_overlap"],
-        "registration": None if guide is None else guide.registration.to_dict(),
+        "registration": registration,
         "seconds": round(seconds, 2),
     }
     return Result(
-        plan.orientation.undo(estimate.data),
-        plan.grid.target_affine,
+        data,
+        affine,
         plan,
         tuple(warnings),
         provenance,
