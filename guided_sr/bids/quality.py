@@ -25,6 +25,8 @@ _FIGURES = {
     "consistency_after": "the same after the back-projection",
     "largest_residual": "largest of what is left unexplained, in units of the T2",
     "guide_overlap": "share of the T2's field of view that the T1 covers",
+    "guide_gain_db": "gain by the T1 on slices of the T2 that were made coarser and"
+    " brought back, in dB",
     "seconds": "time in the networks",
     "warnings": "number of warnings",
 }

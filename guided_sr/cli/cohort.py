@@ -81,7 +81,8 @@ def run_participants(args: argparse.Namespace) -> int:
         filters=read_filter(Path(args.bids_filter_file))
         if args.bids_filter_file
         else None,
-        guided=not models or any(model.config.guided for model in models),
+        guided=args.guide_use != "never"
+        and (not models or any(model.config.guided for model in models)),
     )
     share = None if args.mem_mb is None else max(1, args.mem_mb // args.nprocs)
     options = {k: v for k, v in vars(args).items() if k not in _NOT_PLAIN}

@@ -129,6 +129,8 @@ def execute(args: argparse.Namespace) -> int:
         "precision": args.precision,
         **reading(args),
         **({"strict": True} if args.strict else {}),
+        "guide_use": args.guide_use,
+        "unguided": [m.unguided and m.unguided.config.weights for m in chosen],
         "register": args.register,
         "t2_to_t1": args.t2_to_t1 and transform_sha256(Path(args.t2_to_t1)),
     }
@@ -162,6 +164,7 @@ def execute(args: argparse.Namespace) -> int:
         if args.report:
             t1 = None if inputs.guide is None else inputs.guide.volume
             write_beside(result, path, console, t1=t1, force=force)
+    _tell_guide_use(console, result)
     misfit = _field_of_view_misfit(job.t2, path)
     console.note(
         f"field of view kept to {misfit:.1e} mm; {time.perf_counter() - begun:.0f} s"
@@ -204,6 +207,8 @@ def _predict(
             ],
             back_projection=how,
             progress=advance,
+            guide_use=args.guide_use,
+            strict=args.strict,
             noticed=noticed,
         )
 
@@ -222,6 +227,19 @@ def _loaded(name: str, _config: str, precision: str, _device: str) -> Any:
     from guided_sr.model import GuidedSRModel
 
     return GuidedSRModel.from_preset(name, precision=precision)
+
+
+def _tell_guide_use(console: Console, result: Result) -> None:
+    """Say what the T1 was worth, and whether it was used."""
+    known = result.provenance["guide_use"]
+    for name in ("in_plane", "through_plane"):
+        if name in known:
+            test = known[name]
+            console.note(
+                f"guide: {test['gain_db']:+.2f} dB with the T1 on {test['slices']}"
+                f" slices held out ({name.replace('_', '-')}): it is"
+                f" {'used' if test['used'] else 'left out'}"
+            )
 
 
 def _nothing_to_do(
@@ -254,7 +272,8 @@ def _up_to_date(
     models = [made[key] for key in ("model", "slice_model") if key in made]
     if not all(isinstance(one, dict) for one in (inputs, *models)):
         return False
-    weights = [one.get("weights_sha256") for one in models]
+    asked = [one.get("in_place_of", one) for one in models]
+    weights = [one.get("weights_sha256") for one in asked]
     same = (
         made.get("options") in (options, {**options, "strict": True})
         and weights == [model.config.weights for model in chosen]

@@ -51,6 +51,14 @@ def add_plan(group: argparse._ActionsContainer) -> None:
         " the slice axis, or both (default: the presets for the factors)",
     )
     group.add_argument(
+        "--guide-use",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="whether the T1 is used: auto compares, on slices of the T2 that are made"
+        " coarser, the result with it and without, and leaves it out where it does not"
+        " help; always only warns then; never does without (default: auto)",
+    )
+    group.add_argument(
         "--slice-profile",
         choices=["gaussian", "box"],
         default="gaussian",

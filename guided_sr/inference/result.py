@@ -34,6 +34,9 @@ INTENDED_USE = (
 )
 
 
+_GROUPS = ("in_plane", "through_plane")
+
+
 @dataclass(frozen=True, eq=False)
 class Result:
     """A super-resolved volume with all that is known of it.
@@ -50,7 +53,9 @@ class Result:
             unexplained of the T2, as a share of the T2's intensity range. A small
             one is necessary and far from sufficient: invented detail is invisible
             to it. ``largest_residual`` in the units of the T2; ``guide_overlap``,
-            the share of the T2's field of view that the T1 covers; ``verdict``, which
+            the share of the T2's field of view that the T1 covers; ``guide_gain_db``,
+            what the T1 was worth on slices that were held out (see `GuideTest`), and
+            ``guide_used``, whether the result was made with it; ``verdict``, which
             is PASS, LOOK or FAIL, and ``reasons``, a sentence each (see `judge`).
         maps: Images that go with it. ``"consistency"``: what is left unexplained of
             the T2, signed, on the T2's own grid.
@@ -141,6 +146,7 @@ def volume_result(
     estimate: Estimate,
     *,
     models: Mapping[str, Mapping[str, Any]],
+    guide_use: Mapping[str, Any],
     back_projection: BackProjection,
     framework: Mapping[str, str],
     warnings: Sequence[str],
@@ -152,6 +158,7 @@ def volume_result(
         inputs: The inputs.
         estimate: What came out, along RAS+.
         models: Name, weights and precision of each model, as plain data.
+        guide_use: What became of the T1, and the tests of it, as plain data.
         back_projection: What followed each stage, and the last one.
         framework: Keras's version and its backend.
         warnings: What was noticed.
@@ -180,6 +187,10 @@ def volume_result(
             affine, data.shape, inputs.t2.affine, inputs.t2.data.shape
         ),
         "finite": bool(np.isfinite(data).all()),
+        "guide_gain_db": min(
+            (guide_use[k]["gain_db"] for k in _GROUPS if k in guide_use), default=None
+        ),
+        "guide_used": bool(guide_use["used"]),
     }
     registration = None if guide is None else guide.registration.to_dict()
     qc["verdict"], qc["reasons"] = judge(
@@ -194,6 +205,7 @@ def volume_result(
         },
         "inputs": files,
         **models,
+        "guide_use": dict(guide_use),
         "plan": plan.summary(),
         "back_projection": asdict(back_projection),
         "intensity": {
