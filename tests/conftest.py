@@ -497,6 +497,8 @@ def cubic_result(folder: Path) -> Any:
         inputs,
         Estimate(cubic.astype(np.float32), residual.astype(np.float32), (0.02, 0.01)),
         models={"model": {"name": "cubic", "weights_sha256": {}, "precision": "none"}},
+        guide_use={"asked": "always", "used": True},
+        maps={},
         back_projection=BackProjection(None),
         framework={},
         warnings=["a warning with <b>brackets</b>"],

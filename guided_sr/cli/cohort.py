@@ -153,6 +153,7 @@ def _run_pair(task: SubjectTask, pair: Pair) -> Outcome:
         "t1": pair.t1 and str(pair.t1.path),
         "pairs": None,
         "report": True,
+        "maps": (),
         "refresh": True,
         "quiet": task.remote or task.options["quiet"],
         "tell": lambda path, made: told.append((path, made)),

@@ -21,7 +21,7 @@ from guided_sr.cli.options import (
     new_parser,
     reading,
 )
-from guided_sr.cli.run_options import add_pair, add_plan
+from guided_sr.cli.run_options import add_pair, add_plan, map_names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,6 +77,14 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
         help="write a page to look at beside the result, NAME.html: one file that needs"
         " no network",
     )
+    files.add_argument(
+        "--maps",
+        type=map_names,
+        default=(),
+        metavar="MAP,...",
+        help="write maps beside the result, NAME_MAP.nii.gz: consistency, uncertainty"
+        " (three more predictions), guide_influence (one more), or all",
+    )
     add_registration(files)
     add_force(files)
     add_plan(parser.add_argument_group("plan"))
@@ -113,6 +121,8 @@ def execute(args: argparse.Namespace) -> int:
     )
     from guided_sr.cli.planning import choose, locate_files, read_job, refuse_doubtful
     from guided_sr.cli.reporting import report_of, write_beside
+    from guided_sr.inference.map_meanings import MAPS
+    from guided_sr.inference.result import map_path
     from guided_sr.volumes.locking import output_lock
     from guided_sr.volumes.transforms import transform_sha256
 
@@ -129,6 +139,7 @@ def execute(args: argparse.Namespace) -> int:
         "precision": args.precision,
         **reading(args),
         **({"strict": True} if args.strict else {}),
+        **({"maps": list(args.maps)} if args.maps else {}),
         "guide_use": args.guide_use,
         "unguided": [m.unguided and m.unguided.config.weights for m in chosen],
         "register": args.register,
@@ -138,6 +149,7 @@ def execute(args: argparse.Namespace) -> int:
         return _nothing_to_do(args, console, path, plan)
     force = args.force or _is_remnant(path) or (args.refresh and _is_ours(path))
     written = [path, sidecar_of(path), *([report_of(path)] if args.report else [])]
+    written += [map_path(path, name) for name in args.maps]
     check_outputs(*written, force=force, inputs=tuple(files.values()))
     moved = args.t2_to_t1 is not None
     job = read_job(
@@ -160,11 +172,13 @@ def execute(args: argparse.Namespace) -> int:
         command = shlex.join(["guided-sr", *args.argv])
         known = {**result.provenance, "options": options, "command": command}
         result = dataclasses.replace(result, provenance=known)
-        result.save(path, force=force, describe=args.describe)
+        result.save(path, force=force, maps=args.maps, describe=args.describe)
         if args.report:
             t1 = None if inputs.guide is None else inputs.guide.volume
             write_beside(result, path, console, t1=t1, force=force)
     _tell_guide_use(console, result)
+    for name in args.maps:
+        console.note(f"map: {map_path(path, name)}\n  {MAPS[name].cannot}")
     misfit = _field_of_view_misfit(job.t2, path)
     console.note(
         f"field of view kept to {misfit:.1e} mm; {time.perf_counter() - begun:.0f} s"
@@ -209,6 +223,7 @@ def _predict(
             progress=advance,
             guide_use=args.guide_use,
             strict=args.strict,
+            maps=args.maps,
             noticed=noticed,
         )
 
@@ -274,8 +289,11 @@ def _up_to_date(
         return False
     asked = [one.get("in_place_of", one) for one in models]
     weights = [one.get("weights_sha256") for one in asked]
+    done = made.get("options")
+    if isinstance(done, dict) and "maps" not in options:  # more than is asked for
+        done = {key: value for key, value in done.items() if key != "maps"}
     same = (
-        made.get("options") in (options, {**options, "strict": True})
+        done in (options, {**options, "strict": True})
         and weights == [model.config.weights for model in chosen]
         and inputs.keys() == files.keys()
     )

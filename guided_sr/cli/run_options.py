@@ -102,6 +102,21 @@ def volume_scale(text: str) -> float | tuple[float, float, float]:
     return i, j, k
 
 
+def map_names(text: str) -> tuple[str, ...]:
+    """Names of maps, separated by commas.
+
+    Raises:
+        argparse.ArgumentTypeError: If there is no such map.
+    """
+    from guided_sr.errors import UsageError
+    from guided_sr.inference.map_meanings import chosen_maps
+
+    try:
+        return chosen_maps([part.strip() for part in text.split(",")])
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def millimetres(text: str) -> float:
     """A length above 0.
 

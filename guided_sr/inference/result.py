@@ -14,7 +14,8 @@ from nibabel.nifti1 import Nifti1Image
 from numpy.typing import NDArray
 
 from guided_sr._version import __version__
-from guided_sr.errors import UsageError
+from guided_sr.errors import PathLike, UsageError
+from guided_sr.inference.map_meanings import MAPS
 from guided_sr.inference.verdict import judge
 from guided_sr.inference.volume_inputs import Estimate, VolumeInputs
 from guided_sr.inference.volume_plan import VolumePlan
@@ -57,8 +58,10 @@ class Result:
             what the T1 was worth on slices that were held out (see `GuideTest`), and
             ``guide_used``, whether the result was made with it; ``verdict``, which
             is PASS, LOOK or FAIL, and ``reasons``, a sentence each (see `judge`).
-        maps: Images that go with it. ``"consistency"``: what is left unexplained of
-            the T2, signed, on the T2's own grid.
+        maps: Images that go with it, in the units of the T2; `MAPS` tells what each
+            shows and what it cannot. ``"consistency"``, always there, lies on the T2's
+            own grid; ``"uncertainty"`` and ``"guide_influence"``, made on request, on
+            that of the result.
     """
 
     data: NDArray[np.float32]
@@ -83,6 +86,9 @@ class Result:
                 **self.provenance,
                 "qc": dict(self.qc),
                 "warnings": list(self.warnings),
+                "maps": {
+                    name: MAPS[name]._asdict() for name in self.maps if name in MAPS
+                },
             },
         }
 
@@ -120,12 +126,10 @@ class Result:
                 path=path,
                 mend=f"there is {', '.join(self.maps) or 'none'}",
             )
-        suffix = suffix_of(Path(path))
         for name in maps:
-            stem = Path(path).name[: -len(suffix)] if suffix else Path(path).name
             one = self.maps[name]
             write_volume(
-                Path(path).with_name(f"{stem}_{name}{suffix}"),
+                map_path(path, name),
                 one.data,
                 one.affine,
                 source=self.source,
@@ -141,12 +145,20 @@ class Result:
         )
 
 
+def map_path(image: PathLike, name: str) -> Path:
+    """Where a map goes beside an image: ``sr_uncertainty.nii.gz`` by ``sr.nii.gz``."""
+    path = Path(image)
+    suffix = suffix_of(path)
+    return path.with_name(f"{path.name.removesuffix(suffix)}_{name}{suffix}")
+
+
 def volume_result(
     inputs: VolumeInputs,
     estimate: Estimate,
     *,
     models: Mapping[str, Mapping[str, Any]],
     guide_use: Mapping[str, Any],
+    maps: Mapping[str, NDArray[np.float32]],
     back_projection: BackProjection,
     framework: Mapping[str, str],
     warnings: Sequence[str],
@@ -159,6 +171,7 @@ def volume_result(
         estimate: What came out, along RAS+.
         models: Name, weights and precision of each model, as plain data.
         guide_use: What became of the T1, and the tests of it, as plain data.
+        maps: Further maps on the grid of the result, along RAS+.
         back_projection: What followed each stage, and the last one.
         framework: Keras's version and its backend.
         warnings: What was noticed.
@@ -224,5 +237,11 @@ def volume_result(
         provenance,
         inputs.t2,
         qc,
-        {"consistency": Volume(residual, inputs.t2.affine)},
+        {
+            "consistency": Volume(residual, inputs.t2.affine),
+            **{
+                name: Volume(plan.orientation.undo(one), affine)
+                for name, one in maps.items()
+            },
+        },
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from guided_sr.errors import UsageError, noted_warnings
 from guided_sr.inference.cascade import Progress
 from guided_sr.inference.guide_test import GuideUse, compare_guide
+from guided_sr.inference.maps import make_maps
 from guided_sr.inference.result import Result, volume_result
 from guided_sr.inference.volume import Cascade, super_resolve
 from guided_sr.inference.volume_inputs import VolumeInputs
@@ -40,6 +41,7 @@ def predict_volume(
     back_projection: BackProjection | None = None,
     guide_use: GuideUse = "auto",
     strict: bool = False,
+    maps: Sequence[str] = (),
     progress: Progress | None = None,
     noticed: Sequence[str] = (),
 ) -> Result:
@@ -51,6 +53,7 @@ def predict_volume(
         back_projection: Another one than the models were trained with.
         guide_use: As in `GuidedSRModel.predict_cascade`.
         strict: Whether a T1 that hurts is refused.
+        maps: Names of `MAPS` to make as well.
         progress: Called with the slices and planes done and their number.
         noticed: Warnings so far.
 
@@ -73,7 +76,7 @@ def predict_volume(
                     "the model is guided, but there is no T1",
                     mend="give t1=, or use a model without guide",
                 )
-            made = decide(
+            decision = decide(
                 model,
                 functools.partial(compare_guide, inputs, through_plane=through),
                 guide_use=guide_use,
@@ -81,25 +84,28 @@ def predict_volume(
                 strict=strict,
                 path=None if inputs.guide is None else inputs.guide.volume.path,
             )
-            used, name = made.model, "through_plane" if through else "in_plane"
+            used, name = decision.model, "through_plane" if through else "in_plane"
             how = back_projection or used.back_projection
             cascades[name] = Cascade(used.networks, how, used.guided)
-            decisions[name] = made
+            decisions[name] = decision
             known = record(used)
             if used is not model:
                 known["in_place_of"] = record(model)
             records["model" if not records else "slice_model"] = known
     tested = time.perf_counter()
     estimate = super_resolve(inputs, **cascades, progress=progress)
+    seconds = time.perf_counter() - tested
+    made = make_maps(inputs, cascades, estimate.data, maps, progress=progress)
     return volume_result(
         inputs,
         estimate,
+        maps=made,
         models=records,
         guide_use=_guide_use(guide_use, decisions, seconds=tested - begun),
         back_projection=how,
         framework=framework_versions(),
         warnings=[*noticed, *noted],
-        seconds=time.perf_counter() - tested,
+        seconds=seconds,
     )
 
 

@@ -16,6 +16,7 @@ from guided_sr.errors import PathLike, UsageError, noted_warnings
 from guided_sr.inference.cascade import Progress, run_cascade
 from guided_sr.inference.guide_test import GuideUse, compare_on_slices
 from guided_sr.inference.inputs import Inputs, is_array, prepare
+from guided_sr.inference.map_meanings import chosen_maps
 from guided_sr.inference.probe import probe
 from guided_sr.inference.result import Result
 from guided_sr.inference.usage import check_usage
@@ -89,6 +90,7 @@ class GuidedSRModel(LearningModel):
         guide_use: str | None = None,
         back_projection: Method | BackProjection | str = "trained",
         strict: bool | None = False,
+        maps: str | Sequence[str] = (),
         progress: Progress | None = None,
     ) -> NDArray[np.float32] | Result:
         """Super-resolve a slice, a stack or a volume (eq. 5, stage by stage).
@@ -127,6 +129,9 @@ class GuidedSRModel(LearningModel):
             strict: Whether images outside the range of the model's card (voxel sizes,
                 factor), and a T1 that hurts, are refused in place of a warning; `None`
                 does not look at the range.
+            maps: Maps of a volume to make as well, of ``"consistency"``,
+                ``"uncertainty"`` (three more predictions) and ``"guide_influence"``
+                (one more), or ``"all"``; they come as `Result.maps`.
             progress: Called with the slices done and their number.
 
         Returns:
@@ -154,6 +159,7 @@ class GuidedSRModel(LearningModel):
                 slice_profile=slice_profile,
                 strict=strict,
                 guide_use=use or "auto",
+                maps=chosen_maps(maps),
                 placing={"register": register, "t2_to_t1": t2_to_t1},
                 back_projection=how,
                 progress=progress,
@@ -163,6 +169,10 @@ class GuidedSRModel(LearningModel):
                 "arrays have no place in millimetres, so that none can be registered",
                 path=t2_to_t1,
                 mend="give images or paths, or leave the T1 as it is",
+            )
+        if maps:
+            raise UsageError(
+                "maps are made of volumes", mend="give images or paths, or no maps="
             )
         if axes == "slice" or (target_voxel, slice_model, slice_profile) != (None,) * 3:
             raise UsageError(

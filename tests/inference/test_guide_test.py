@@ -7,52 +7,8 @@ import pytest
 
 from guided_sr.errors import DataError, GuidedSRWarning, UsageError
 from guided_sr.inference.guide_test import GuideTest, spread_slices
-from guided_sr.volumes import Volume
 
 HURTS = "the T1 does not help"
-
-
-@pytest.fixture(scope="module")
-def printing():
-    """A "network" that adds the detail of the T1, beside one that adds none: 2x."""
-    import keras
-
-    from guided_sr import GuidedSRModel
-
-    def make(guided):
-        inputs = {
-            name: keras.Input((None, None, 1), name=name)
-            for name in (("t2", "t1") if guided else ("t2",))
-        }
-        out = keras.layers.Activation("linear")(inputs["t2"])
-        if guided:
-            blur = keras.layers.AveragePooling2D(3, 1, padding="same")
-            detail = keras.layers.Subtract()([inputs["t1"], blur(inputs["t1"])])
-            out = keras.layers.Add()([out, detail])
-        model = GuidedSRModel(
-            keras.Model(inputs, out), back_projection=None, precision="float32"
-        )
-        model.networks = [model.build() for _ in range(2)]
-        model.scale, model.name = (2.0, 2.0), "guided" if guided else "unguided"
-        return model
-
-    guided = make(True)
-    guided.unguided = make(False)
-    return guided
-
-
-@pytest.fixture(scope="module")
-def pair():
-    """A T2 of 24 x 28 x 6 voxels, and its own sharp form in place of a T1."""
-    from guided_sr import degrade, head_phantom
-    from guided_sr.volumes import target_affine
-
-    sharp = head_phantom((48, 56), 6, seed=3, voxel_mm=4.0).t2
-    low = np.moveaxis(degrade(sharp, 2), 0, -1).astype(np.float32)
-    high = np.moveaxis(sharp, 0, -1).astype(np.float32)
-    affine = np.diag([2.0, 2.0, 6.0, 1.0])
-    wide = target_affine(affine, low.shape, high.shape)
-    return Volume(low, affine), Volume(high, wide)
 
 
 def moved(volume, pixels):
@@ -85,8 +41,8 @@ def test_a_test_says_its_figures_and_what_follows():
     }
 
 
-def test_a_guide_that_helps_is_used_and_its_worth_told(printing, pair):
-    result = predict(printing, *pair)
+def test_a_guide_that_helps_is_used_and_its_worth_told(printing, sharp_pair):
+    result = predict(printing, *sharp_pair)
     assert result.qc["guide_used"]
     assert result.qc["guide_gain_db"] > 0.5
     known = result.provenance["guide_use"]
@@ -96,8 +52,8 @@ def test_a_guide_that_helps_is_used_and_its_worth_told(printing, pair):
     assert result.provenance["model"]["name"] == "guided"
 
 
-def test_a_guide_that_hurts_is_left_out_with_a_warning(printing, pair):
-    t2, t1 = pair
+def test_a_guide_that_hurts_is_left_out_with_a_warning(printing, sharp_pair):
+    t2, t1 = sharp_pair
     with pytest.warns(GuidedSRWarning, match=HURTS):
         result = predict(printing, t2, moved(t1, (9, 7)))
     bare = predict(printing.unguided, t2, None)
@@ -110,29 +66,29 @@ def test_a_guide_that_hurts_is_left_out_with_a_warning(printing, pair):
     assert (used["name"], used["in_place_of"]["name"]) == ("unguided", "guided")
 
 
-def test_asked_for_it_is_used_all_the_same(printing, pair):
-    t2, t1 = pair
+def test_asked_for_it_is_used_all_the_same(printing, sharp_pair):
+    t2, t1 = sharp_pair
     with pytest.warns(GuidedSRWarning, match="used all the same"):
         result = predict(printing, t2, moved(t1, (9, 7)), guide_use="always")
     assert result.qc["guide_used"]
     assert result.provenance["model"]["name"] == "guided"
 
 
-def test_never_needs_no_t1(printing, pair):
-    result = predict(printing, pair[0], None, guide_use="never")
-    bare = predict(printing.unguided, pair[0], None)
+def test_never_needs_no_t1(printing, sharp_pair):
+    result = predict(printing, sharp_pair[0], None, guide_use="never")
+    bare = predict(printing.unguided, sharp_pair[0], None)
     np.testing.assert_array_equal(result.data, bare.data)
     assert result.provenance["guide_use"] == {"asked": "never", "used": False}
 
 
-def test_a_guide_that_hurts_is_refused_where_doubt_is(printing, pair):
-    t2, t1 = pair
+def test_a_guide_that_hurts_is_refused_where_doubt_is(printing, sharp_pair):
+    t2, t1 = sharp_pair
     with pytest.raises(DataError, match=HURTS):
         predict(printing, t2, moved(t1, (9, 7)), strict=True)
 
 
-def test_arrays_are_put_to_the_test_where_that_is_asked_for(printing, pair):
-    t2, t1 = (np.moveaxis(one.data, -1, 0) for one in pair)
+def test_arrays_are_put_to_the_test_where_that_is_asked_for(printing, sharp_pair):
+    t2, t1 = (np.moveaxis(one.data, -1, 0) for one in sharp_pair)
     wrong = np.roll(t1, (9, 7), axis=(1, 2))
     bare = printing.unguided.predict_cascade(t2)
     with pytest.warns(GuidedSRWarning, match=HURTS):
@@ -152,13 +108,13 @@ def test_planes_across_thick_slices_are_held_out_too(random_model, thick):
 @pytest.mark.parametrize(
     ("how", "says"), [("sometimes", "unknown"), ("never", "none without guide")]
 )
-def test_what_cannot_be_is_refused(how, says, random_model, pair):
+def test_what_cannot_be_is_refused(how, says, random_model, sharp_pair):
     with pytest.raises(UsageError, match=says):
-        predict(random_model((2.0, 2.0)), *pair, guide_use=how)
+        predict(random_model((2.0, 2.0)), *sharp_pair, guide_use=how)
 
 
-def test_a_partner_of_other_stages_is_refused(random_model, pair):
+def test_a_partner_of_other_stages_is_refused(random_model, sharp_pair):
     model = random_model((2.0, 2.0))
     model.unguided = random_model((2.0, 2.0), stages=1, guided=False)
     with pytest.raises(UsageError, match="same stages"):
-        predict(model, *pair)
+        predict(model, *sharp_pair)
