@@ -502,6 +502,8 @@ def cubic_result(folder: Path) -> Any:
             BackProjection(None),
         ),
         models={"model": {"name": "cubic", "weights_sha256": {}, "precision": "none"}},
+        guide_use={"asked": "always", "used": True},
+        maps={},
         framework={},
         warnings=["a warning with <b>brackets</b>"],
         seconds=1.0,

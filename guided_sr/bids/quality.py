@@ -25,6 +25,8 @@ _FIGURES = {
     "consistency_after": "the same after the back-projection",
     "largest_residual": "largest of what is left unexplained, in units of the T2",
     "guide_overlap": "share of the T2's field of view that the T1 covers",
+    "guide_gain_db": "gain by the T1 on slices of the T2 that were made coarser and"
+    " brought back, in dB",
     "seconds": "time in the networks",
     "warnings": "number of warnings",
 }
@@ -56,11 +58,16 @@ def write_group_table(out: Path) -> tuple[Path, int]:
         )
     values = {name: [_figure(block, name) for _, block in rows] for name in _FIGURES}
     flags = flag_outliers({n: v for n, v in values.items() if n != "seconds"})
-    header = ("bids_name", "subject", "session", *_FIGURES, "model", "outlier")
+    header = (
+        *("bids_name", "subject", "session", "verdict"),
+        *_FIGURES,
+        *("model", "outlier"),
+    )
     lines = [
         (
             path.name.removesuffix(".nii.gz"),
             *_who(path),
+            str(block.get("qc", {}).get("verdict", "n/a")),
             *(_text(values[name][number]) for name in _FIGURES),
             str(block.get("model", {}).get("name", "n/a")),
             ",".join(flags[number]) or "n/a",
@@ -75,6 +82,15 @@ def write_group_table(out: Path) -> tuple[Path, int]:
 
     write_file(table, write, force=True)
     told: dict[str, Any] = {name: {"Description": w} for name, w in _FIGURES.items()}
+    told["verdict"] = {
+        "Description": "what the figures come to; the reasons are in the sidecar under"
+        " qc. PASS says that nothing stood out, not that the result is right",
+        "Levels": {
+            "PASS": "nothing stood out",
+            "LOOK": "something asks for a look",
+            "FAIL": "not to be used",
+        },
+    }
     told["outlier"] = {
         "Description": f"columns whose robust z is over {OUTLIER:g} (distance from the"
         f" median over the median distance); none below {_FEWEST} results"

@@ -47,7 +47,9 @@ def run_batch(
             mend="leave it out, or super-resolve the pairs one by one",
         )
     models = [choose_model(name, None) for name in args.model or ()]
-    guided = not models or any(model.config.guided for model in models)
+    guided = args.guide_use != "never" and (
+        not models or any(model.config.guided for model in models)
+    )
     found = pairs_from_table(Path(args.pairs), guided=guided)
     folder = Path(args.out)
     results = _results(found, folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from guided_sr.presets import (
     served_text,
     verify_preset,
 )
+from guided_sr.presets.partners import unguided_name, unguided_partner
 from guided_sr.volumes import TargetGrid
 
 
@@ -35,12 +37,14 @@ class Chosen:
         folder: Where it lies.
         config: Its configuration.
         scale: Factor of rows and columns that it is to serve.
+        unguided: The model without guide that it is compared with, or `None`.
     """
 
     name: str
     folder: Path
     config: PresetConfig
     scale: tuple[float, float]
+    unguided: Chosen | None = None
 
     @property
     def served(self) -> Served:
@@ -102,7 +106,7 @@ def default_preset(scale: tuple[float, float], *, guided: bool = True) -> str:
     first = "grdn_t2_slice" if rows_only(scale) else f"grdn_t2_x{scale[0]:g}"
     if not guided:
         unguided = [name for name in fitting if not entries[name].get("guided", True)]
-        fitting, first = unguided or fitting, f"{first}_noguide"
+        fitting, first = unguided or fitting, unguided_name(first)
     return first if first in fitting else fitting[0]
 
 
@@ -174,6 +178,40 @@ def choose_model(
         name = str(folder)  # what has been looked at is what will be loaded
     verify_preset(name)
     return Chosen(name, folder, config, factors)
+
+
+def with_partner(model: Chosen) -> Chosen:
+    """A model with its partner without guide, whose files are checked too.
+
+    Args:
+        model: What was chosen; returned as it is where it has no partner.
+
+    Raises:
+        GuidedSRError: If the partner's files are damaged or cannot be had.
+    """
+    name = None
+    if model.config.guided:
+        name = unguided_partner(model.folder.name, model.config.weights)
+    if name is None:
+        return model
+    return dataclasses.replace(model, unguided=choose_model(name, model.scale))
+
+
+def without_guide(model: Chosen) -> Chosen:
+    """What takes the place of a model where no T1 is wanted.
+
+    Raises:
+        UsageError: If it is guided and has no partner.
+    """
+    partner = with_partner(model).unguided if model.config.guided else model
+    if partner is None:
+        raise UsageError(
+            "the model is guided, and none without guide is known that could take its"
+            " place",
+            path=model.folder,
+            mend="leave --guide-use never out, or give a --model without guide",
+        )
+    return partner
 
 
 def _text(scale: float | tuple[float, float] | None) -> str:

@@ -81,7 +81,8 @@ def run_participants(args: argparse.Namespace) -> int:
         filters=read_filter(Path(args.bids_filter_file))
         if args.bids_filter_file
         else None,
-        guided=not models or any(model.config.guided for model in models),
+        guided=args.guide_use != "never"
+        and (not models or any(model.config.guided for model in models)),
     )
     share = None if args.mem_mb is None else max(1, args.mem_mb // args.nprocs)
     options = {k: v for k, v in vars(args).items() if k not in _NOT_PLAIN}
@@ -152,6 +153,7 @@ def _run_pair(task: SubjectTask, pair: Pair) -> Outcome:
         "t1": pair.t1 and str(pair.t1.path),
         "pairs": None,
         "report": True,
+        "maps": (),
         "refresh": True,
         "quiet": task.remote or task.options["quiet"],
         "tell": lambda path, made: told.append((path, made)),

@@ -12,7 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from guided_sr.cli.choose import Chosen, choose_model, presets_for
+from guided_sr.cli.choose import (
+    Chosen,
+    choose_model,
+    presets_for,
+    with_partner,
+    without_guide,
+)
 from guided_sr.cli.options import reading
 from guided_sr.errors import DataError, UsageError, noted_warnings
 from guided_sr.inference.cost import memory_gib, network_pixels, seconds
@@ -120,6 +126,7 @@ class Job:
         rows += [
             ("back-projection", projection),
             ("registration", self._registration(args)),
+            ("guide", self._guide_use(args)),
             ("device", f"{args.device}, precision {args.precision}"),
             ("memory", f"about {self.memory:.1f} GiB"),
             ("time", self._time(args.precision)),
@@ -143,6 +150,19 @@ class Job:
             return "none: the T1 lies where its header says"
         return f"{args.register}: the misfit is measured in the run"
 
+    def _guide_use(self, args: argparse.Namespace) -> str:
+        if self.t1 is None:
+            return "not used" if args.guide_use == "never" else "none: no T1"
+        tested = [one for one in self.chosen if one.unguided is not None]
+        if not tested:
+            return "used; there is no model without guide to compare it with"
+        instead = " and ".join(
+            one.unguided.describe() for one in tested if one.unguided
+        )
+        if args.guide_use == "always":
+            return f"used; compared with {instead} on slices of the T2, in the run"
+        return f"auto: compared with {instead} on slices of the T2, in the run"
+
     def _time(self, asked: str) -> str:
         precision = "float32" if asked == "auto" else asked
         pixels = dict(zip((False, True), network_pixels(self.plan), strict=True))
@@ -165,6 +185,7 @@ class Job:
             "models": [model.folder.name for model in self.chosen],
             "guide_overlap": self.overlap,
             "registration": self._registration(args),
+            "guide_use": self._guide_use(args),
             "memory_gib": round(self.memory, 2),
             "warnings": list(self.warnings),
         }
@@ -217,6 +238,8 @@ def choose(
     wanted = {"scale": args.scale, "target_voxel": args.target_voxel, "axes": args.axes}
     if args.model:
         chosen = [choose_model(name, None) for name in args.model]
+        if args.guide_use == "never":
+            chosen = [without_guide(model) for model in chosen]
         served = [model.served for model in chosen]
         if len({one.through_plane for one in served}) < len(served):
             raise UsageError(
@@ -226,7 +249,8 @@ def choose(
         grid = target_for(affine, shape, served, **wanted)
     else:
         grid = choose_target(affine, shape, **wanted)
-        chosen = presets_for(grid, guided="t1" in files)
+        guided = "t1" in files and args.guide_use != "never"
+        chosen = presets_for(grid, guided=guided)
     refuse_target(grid, path=files["t2"])
     profile = SliceProfile(args.slice_profile, args.slice_gap)
     plan = VolumePlan.create(grid, [one.served for one in chosen], profile=profile)
@@ -240,7 +264,7 @@ def choose(
             "the model is guided, but there is no T1",
             mend="give it with -g, or a --model without guide",
         )
-    return plan, used
+    return plan, [with_partner(model) for model in used]
 
 
 def read_job(

@@ -21,7 +21,7 @@ from guided_sr.cli.options import (
     new_parser,
     reading,
 )
-from guided_sr.cli.run_options import add_pair, add_plan
+from guided_sr.cli.run_options import add_pair, add_plan, map_names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,6 +77,14 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
         help="write a page to look at beside the result, NAME.html: one file that needs"
         " no network",
     )
+    files.add_argument(
+        "--maps",
+        type=map_names,
+        default=(),
+        metavar="MAP,...",
+        help="write maps beside the result, NAME_MAP.nii.gz: consistency, uncertainty"
+        " (three more predictions), guide_influence (one more), or all",
+    )
     add_registration(files)
     add_force(files)
     add_plan(parser.add_argument_group("plan"))
@@ -113,6 +121,8 @@ def execute(args: argparse.Namespace) -> int:
     )
     from guided_sr.cli.planning import choose, locate_files, read_job, refuse_doubtful
     from guided_sr.cli.reporting import report_of, write_beside
+    from guided_sr.inference.map_meanings import MAPS
+    from guided_sr.inference.result import map_path
     from guided_sr.volumes.locking import output_lock
     from guided_sr.volumes.transforms import transform_sha256
 
@@ -125,10 +135,14 @@ def execute(args: argparse.Namespace) -> int:
     options = {
         "scale": list(plan.grid.scale),
         "slice_profile": [args.slice_profile, args.slice_gap],
-        "back_projection": args.back_projection or "trained",
+        "back_projection": args.back_projection
+        or [m.config.back_projection.model_dump() for m in chosen],
         "precision": args.precision,
         **reading(args),
         **({"strict": True} if args.strict else {}),
+        **({"maps": list(args.maps)} if args.maps else {}),
+        "guide_use": args.guide_use,
+        "unguided": [m.unguided and m.unguided.config.weights for m in chosen],
         "register": args.register,
         "t2_to_t1": args.t2_to_t1 and transform_sha256(Path(args.t2_to_t1)),
     }
@@ -136,6 +150,7 @@ def execute(args: argparse.Namespace) -> int:
         return _nothing_to_do(args, console, path, plan)
     force = args.force or _is_remnant(path) or (args.refresh and _is_ours(path))
     written = [path, sidecar_of(path), *([report_of(path)] if args.report else [])]
+    written += [map_path(path, name) for name in args.maps]
     check_outputs(*written, force=force, inputs=tuple(files.values()))
     moved = args.t2_to_t1 is not None
     job = read_job(
@@ -158,15 +173,22 @@ def execute(args: argparse.Namespace) -> int:
         command = shlex.join(["guided-sr", *args.argv])
         known = {**result.provenance, "options": options, "command": command}
         result = dataclasses.replace(result, provenance=known)
-        result.save(path, force=force, describe=args.describe)
+        result.save(path, force=force, maps=args.maps, describe=args.describe)
         if args.report:
             t1 = None if inputs.guide is None else inputs.guide.volume
             write_beside(result, path, console, t1=t1, force=force)
+    _tell_guide_use(console, result)
+    for name in args.maps:
+        console.note(f"map: {map_path(path, name)}\n  {MAPS[name].cannot}")
     misfit = _field_of_view_misfit(job.t2, path)
     console.note(
         f"field of view kept to {misfit:.1e} mm; {time.perf_counter() - begun:.0f} s"
         f" in all, {result.provenance['seconds']:.0f} s of it in the networks"
     )
+    console.note(f"quality: {result.qc['verdict']}")
+    for reason in result.qc["reasons"]:
+        if reason not in result.warnings:  # those stand above
+            console.note(f"  {reason}")
     console.note(f"{RESEARCH_USE} Cite: {CITATION}")
     args.tell(path, True)
     return 0
@@ -200,6 +222,9 @@ def _predict(
             ],
             back_projection=how,
             progress=advance,
+            guide_use=args.guide_use,
+            strict=args.strict,
+            maps=args.maps,
             noticed=noticed,
         )
 
@@ -218,6 +243,19 @@ def _loaded(name: str, _config: str, precision: str, _device: str) -> Any:
     from guided_sr.model import GuidedSRModel
 
     return GuidedSRModel.from_preset(name, precision=precision)
+
+
+def _tell_guide_use(console: Console, result: Result) -> None:
+    """Say what the T1 was worth, and whether it was used."""
+    known = result.provenance["guide_use"]
+    for name in ("in_plane", "through_plane"):
+        if name in known:
+            test = known[name]
+            console.note(
+                f"guide: {test['gain_db']:+.2f} dB with the T1 on {test['slices']}"
+                f" slices held out ({name.replace('_', '-')}): it is"
+                f" {'used' if test['used'] else 'left out'}"
+            )
 
 
 def _nothing_to_do(
@@ -250,9 +288,13 @@ def _up_to_date(
     models = [made[key] for key in ("model", "slice_model") if key in made]
     if not all(isinstance(one, dict) for one in (inputs, *models)):
         return False
-    weights = [one.get("weights_sha256") for one in models]
+    asked = [one.get("in_place_of", one) for one in models]
+    weights = [one.get("weights_sha256") for one in asked]
+    done = made.get("options")
+    if isinstance(done, dict) and "maps" not in options:  # more than is asked for
+        done = {key: value for key, value in done.items() if key != "maps"}
     same = (
-        made.get("options") in (options, {**options, "strict": True})
+        done in (options, {**options, "strict": True})
         and weights == [model.config.weights for model in chosen]
         and inputs.keys() == files.keys()
     )
@@ -274,11 +316,9 @@ def _is_ours(path: Path) -> bool:
 
 def _field_of_view_misfit(t2: Volume, path: Path) -> float:
     """Largest distance of an outer corner of the saved image from the T2's, in mm."""
-    import numpy as np
     from nibabel.nifti1 import Nifti1Image
 
-    from guided_sr.volumes import corners
+    from guided_sr.volumes import corner_gap
 
     saved = Nifti1Image.from_filename(path)
-    gap = corners(saved.affine, saved.shape) - corners(t2.affine, t2.data.shape)
-    return float(np.linalg.norm(gap, axis=1).max())
+    return corner_gap(saved.affine, saved.shape, t2.affine, t2.data.shape)

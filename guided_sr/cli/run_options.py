@@ -51,6 +51,14 @@ def add_plan(group: argparse._ActionsContainer) -> None:
         " the slice axis, or both (default: the presets for the factors)",
     )
     group.add_argument(
+        "--guide-use",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="whether the T1 is used: auto compares, on slices of the T2 that are made"
+        " coarser, the result with it and without, and leaves it out where it does not"
+        " help; always only warns then; never does without (default: auto)",
+    )
+    group.add_argument(
         "--slice-profile",
         choices=["gaussian", "box"],
         default="gaussian",
@@ -92,6 +100,21 @@ def volume_scale(text: str) -> float | tuple[float, float, float]:
             f"{text!r} is no factor for each of three axes, such as 1x1x4"
         ) from error
     return i, j, k
+
+
+def map_names(text: str) -> tuple[str, ...]:
+    """Names of maps, separated by commas.
+
+    Raises:
+        argparse.ArgumentTypeError: If there is no such map.
+    """
+    from guided_sr.errors import UsageError
+    from guided_sr.inference.map_meanings import chosen_maps
+
+    try:
+        return chosen_maps([part.strip() for part in text.split(",")])
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def millimetres(text: str) -> float:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from guided_sr.errors import DataError, UsageError
 from guided_sr.inference.cascade import FOREGROUND, StageRunner, Window
 from guided_sr.inference.inputs import Inputs, prepare
+from guided_sr.inference.maps import DETAIL
 from guided_sr.inference.noise import settled
 from guided_sr.model import GuidedSRModel
 from guided_sr.physics.back_projection import BackProjection
@@ -24,11 +25,8 @@ from guided_sr.physics.operators import (
     SeparableOperator,
 )
 
-BLUR = 2.0
-"""Full width at half maximum, in observed pixels, below which things are detail.
-
-Two pixels are the shortest wave that the observed grid can hold.
-"""
+BLUR = DETAIL
+"""The blur, in observed pixels, that tells detail apart; see `DETAIL`."""
 
 
 @dataclass(frozen=True, eq=False)

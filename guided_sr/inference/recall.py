@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import glob
 import json
 import warnings
 from collections.abc import Mapping
@@ -13,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from guided_sr.errors import DataError, GuidedSRWarning
-from guided_sr.inference.result import Result
+from guided_sr.inference.map_meanings import MAPS
+from guided_sr.inference.result import Result, map_path
 from guided_sr.inference.volume_plan import VolumePlan
 from guided_sr.volumes import Volume, read_volume
 from guided_sr.volumes.locate import suffix_of
@@ -21,7 +21,6 @@ from guided_sr.volumes.locate import suffix_of
 __all__ = ["recall_result", "recall_t1", "recall_t2"]
 
 _READING = {"frame", "prefer", "assume_affine"}
-_MAPS = ("guide_influence", "uncertainty")
 
 
 def recall_result(image: Path, plan: VolumePlan) -> Result:
@@ -48,11 +47,9 @@ def recall_result(image: Path, plan: VolumePlan) -> Result:
     seen = plan.observation(turn.apply(ours.data)).astype(np.float32)
     residual = turn.undo(turn.apply(source.data) - seen)
     maps = {"consistency": Volume(residual, source.affine)}
-    suffix = suffix_of(image)
-    stem = image.name.removesuffix(suffix)
-    for path in sorted(image.parent.glob(f"{glob.escape(stem)}_*{suffix}")):
-        name = path.name.removesuffix(suffix).removeprefix(f"{stem}_")
-        if name in _MAPS:
+    for name in MAPS:
+        path = map_path(image, name)
+        if name not in maps and path.exists():
             maps[name] = read_volume(path, name=name)
     warned, qc = tuple(known.pop("warnings", ())), known.pop("qc", {})
     return Result(ours.data, ours.affine, plan, warned, known, source, qc, maps)

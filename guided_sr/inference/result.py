@@ -14,11 +14,14 @@ from nibabel.nifti1 import Nifti1Image
 from numpy.typing import NDArray
 
 from guided_sr._version import __version__
-from guided_sr.errors import UsageError
+from guided_sr.errors import PathLike, UsageError
+from guided_sr.inference.map_meanings import MAPS
+from guided_sr.inference.verdict import judge
 from guided_sr.inference.volume_inputs import Estimate, VolumeInputs
 from guided_sr.inference.volume_plan import VolumePlan
 from guided_sr.volumes import (
     Volume,
+    corner_gap,
     make_image,
     refuse_same_file,
     write_volume,
@@ -29,6 +32,9 @@ INTENDED_USE = (
     "Research use only, not a medical device: voxels are estimated, not measured;"
     " fine detail can be invented or copied from the T1."
 )
+
+
+_GROUPS = ("in_plane", "through_plane")
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,9 +57,14 @@ class Result:
             deviation of the T2's noise as a share of its intensity range, where the
             back-projection was regularised by it (else `None`), and ``epsilon``, that
             regularisation: a result that is not to reproduce noise leaves about as
-            much unexplained.
-        maps: Images that go with it. ``"consistency"``: what is left unexplained of
-            the T2, signed, on the T2's own grid.
+            much unexplained. ``guide_gain_db``, what the T1 was worth on slices that
+            were held out (see `GuideTest`), and ``guide_used``, whether the result was
+            made with it. ``verdict``, which is PASS, LOOK or FAIL, and ``reasons``, a
+            sentence each (see `judge`).
+        maps: Images that go with it, in the units of the T2; `MAPS` tells what each
+            shows and what it cannot. ``"consistency"``, always there, lies on the T2's
+            own grid; ``"uncertainty"`` and ``"guide_influence"``, made on request, on
+            that of the result.
     """
 
     data: NDArray[np.float32]
@@ -78,6 +89,9 @@ class Result:
                 **self.provenance,
                 "qc": dict(self.qc),
                 "warnings": list(self.warnings),
+                "maps": {
+                    name: MAPS[name]._asdict() for name in self.maps if name in MAPS
+                },
             },
         }
 
@@ -115,12 +129,10 @@ class Result:
                 path=path,
                 mend=f"there is {', '.join(self.maps) or 'none'}",
             )
-        suffix = suffix_of(Path(path))
         for name in maps:
-            stem = Path(path).name[: -len(suffix)] if suffix else Path(path).name
             one = self.maps[name]
             write_volume(
-                Path(path).with_name(f"{stem}_{name}{suffix}"),
+                map_path(path, name),
                 one.data,
                 one.affine,
                 source=self.source,
@@ -136,11 +148,20 @@ class Result:
         )
 
 
+def map_path(image: PathLike, name: str) -> Path:
+    """Where a map goes beside an image: ``sr_uncertainty.nii.gz`` by ``sr.nii.gz``."""
+    path = Path(image)
+    suffix = suffix_of(path)
+    return path.with_name(f"{path.name.removesuffix(suffix)}_{name}{suffix}")
+
+
 def volume_result(
     inputs: VolumeInputs,
     estimate: Estimate,
     *,
     models: Mapping[str, Mapping[str, Any]],
+    guide_use: Mapping[str, Any],
+    maps: Mapping[str, NDArray[np.float32]],
     framework: Mapping[str, str],
     warnings: Sequence[str],
     seconds: float,
@@ -151,6 +172,8 @@ def volume_result(
         inputs: The inputs.
         estimate: What came out, along RAS+.
         models: Name, weights and precision of each model, as plain data.
+        guide_use: What became of the T1, and the tests of it, as plain data.
+        maps: Further maps on the grid of the result, along RAS+.
         framework: Keras's version and its backend.
         warnings: What was noticed.
         seconds: Time that the cascades took.
@@ -168,14 +191,27 @@ def volume_result(
     }
     (before, after), how = estimate.misfit, estimate.back_projection
     residual = plan.orientation.undo(estimate.residual)
-    qc = {
+    data, affine = plan.orientation.undo(estimate.data), plan.grid.target_affine
+    qc: dict[str, Any] = {
         "consistency_before": before,
         "consistency_after": after,
         "largest_residual": float(np.abs(residual).max()),
         "guide_overlap": None if guide is None else guide.overlap,
         "noise": None if estimate.noise is None else estimate.noise.sigma,
         "epsilon": how.number if how.method == "exact" else None,
+        "field_of_view_mm": corner_gap(
+            affine, data.shape, inputs.t2.affine, inputs.t2.data.shape
+        ),
+        "finite": bool(np.isfinite(data).all()),
+        "guide_gain_db": min(
+            (guide_use[k]["gain_db"] for k in _GROUPS if k in guide_use), default=None
+        ),
+        "guide_used": bool(guide_use["used"]),
     }
+    registration = None if guide is None else guide.registration.to_dict()
+    qc["verdict"], qc["reasons"] = judge(
+        qc, warnings=warnings, registration=registration
+    )
     provenance = {
         "version": __version__,
         "versions": {
@@ -185,6 +221,7 @@ def volume_result(
         },
         "inputs": files,
         **models,
+        "guide_use": dict(guide_use),
         "plan": plan.summary(),
         "back_projection": asdict(how),
         "intensity": {
@@ -192,16 +229,22 @@ def volume_result(
             "t1": None if guide is None else guide.scale.to_dict(),
         },
         "guide_overlap": qc["guide_overlap"],
-        "registration": None if guide is None else guide.registration.to_dict(),
+        "registration": registration,
         "seconds": round(seconds, 2),
     }
     return Result(
-        plan.orientation.undo(estimate.data),
-        plan.grid.target_affine,
+        data,
+        affine,
         plan,
         tuple(warnings),
         provenance,
         inputs.t2,
         qc,
-        {"consistency": Volume(residual, inputs.t2.affine)},
+        {
+            "consistency": Volume(residual, inputs.t2.affine),
+            **{
+                name: Volume(plan.orientation.undo(one), affine)
+                for name, one in maps.items()
+            },
+        },
     )

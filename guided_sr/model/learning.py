@@ -50,6 +50,7 @@ class LearningModel:
         self.learnt: dict[str, Any] = {}
         self.name: str | None = None
         self.weights: dict[str, str] = {}
+        self.unguided: LearningModel | None = None
         self.build()
 
     def build(self) -> keras.Model:

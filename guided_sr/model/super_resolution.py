@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,9 @@ from numpy.typing import NDArray
 
 from guided_sr.errors import PathLike, UsageError, noted_warnings
 from guided_sr.inference.cascade import Progress, run_cascade
+from guided_sr.inference.guide_test import GuideUse, compare_on_slices
 from guided_sr.inference.inputs import Inputs, is_array, prepare
+from guided_sr.inference.map_meanings import chosen_maps
 from guided_sr.inference.noise import settled
 from guided_sr.inference.probe import probe
 from guided_sr.inference.result import Result
@@ -25,6 +28,7 @@ from guided_sr.inference.volume_plan import (
     with_in_plane_shape,
 )
 from guided_sr.model import preset
+from guided_sr.model.guide_use import checked_use, decide, without_guide
 from guided_sr.model.learning import LearningModel
 from guided_sr.model.prediction import predict_volume, served_by
 from guided_sr.networks.registry import backbone_names
@@ -85,8 +89,10 @@ class GuidedSRModel(LearningModel):
         slice_profile: SliceProfile | None = None,
         register: str = "auto",
         t2_to_t1: PathLike | None = None,
+        guide_use: str | None = None,
         back_projection: Method | BackProjection | str = "trained",
         strict: bool | None = False,
+        maps: str | Sequence[str] = (),
         progress: Progress | None = None,
     ) -> NDArray[np.float32] | Result:
         """Super-resolve a slice, a stack or a volume (eq. 5, stage by stage).
@@ -115,9 +121,19 @@ class GuidedSRModel(LearningModel):
                 how far the headers are off and moves the T1 where that helps,
                 ``"rigid"`` always, ``"none"`` never.
             t2_to_t1: File of a transform from the T2 to the T1, made elsewhere.
+            guide_use: ``"auto"`` makes some slices of the T2 coarser, brings them back
+                with the T1 and without, and leaves the T1 out where that is not
+                better, by the model's partner without guide (`unguided`; packaged
+                presets have one, others only what is set); ``"always"`` only warns
+                then; ``"never"`` uses the partner at once. By default ``"auto"`` for
+                volumes; arrays are not put to the test.
             back_projection: Another one than the model was trained with.
             strict: Whether images outside the range of the model's card (voxel sizes,
-                factor) are refused in place of a warning; `None` does not look.
+                factor), and a T1 that hurts, are refused in place of a warning; `None`
+                does not look at the range.
+            maps: Maps of a volume to make as well, of ``"consistency"``,
+                ``"uncertainty"`` (three more predictions) and ``"guide_influence"``
+                (one more), or ``"all"``; they come as `Result.maps`.
             progress: Called with the slices done and their number.
 
         Returns:
@@ -134,6 +150,7 @@ class GuidedSRModel(LearningModel):
         how = None
         if back_projection != "trained":
             how = BackProjection.of(back_projection)
+        use = None if guide_use is None else checked_use(guide_use)
         if not is_array(t2) and not is_array(t1):
             return self._predict_volume(
                 t2,
@@ -143,6 +160,8 @@ class GuidedSRModel(LearningModel):
                 slice_model=slice_model,
                 slice_profile=slice_profile,
                 strict=strict,
+                guide_use=use or "auto",
+                maps=chosen_maps(maps),
                 placing={"register": register, "t2_to_t1": t2_to_t1},
                 back_projection=how,
                 progress=progress,
@@ -153,19 +172,26 @@ class GuidedSRModel(LearningModel):
                 path=t2_to_t1,
                 mend="give images or paths, or leave the T1 as it is",
             )
+        if maps:
+            raise UsageError(
+                "maps are made of volumes", mend="give images or paths, or no maps="
+            )
         if axes == "slice" or (target_voxel, slice_model, slice_profile) != (None,) * 3:
             raise UsageError(
                 "arrays have no voxel sizes and no slice axis",
                 mend="give images or paths; or stacks of planes to a slice model",
             )
         factors = self.known_scale(scale)
+        model = without_guide(self) if use == "never" else self
         inputs = prepare(
-            t2, t1, guided=self.guided, scale=factors, target_shape=target_shape
+            t2, t1, guided=model.guided, scale=factors, target_shape=target_shape
         )
         if strict is not None:
             known = usage_range(self.metadata)
             check_range(known, inputs.measured(), paths={}, strict=strict)
-        stack, _ = self.predict_inputs(inputs, back_projection=how, progress=progress)
+        if use is not None:
+            model = model._best_use(inputs, use, strict=bool(strict))
+        stack, _ = model.predict_inputs(inputs, back_projection=how, progress=progress)
         return stack[0] if inputs.single else stack
 
     def _predict_volume(
@@ -178,10 +204,13 @@ class GuidedSRModel(LearningModel):
         slice_model: GuidedSRModel | None,
         slice_profile: SliceProfile | None,
         strict: bool | None,
+        guide_use: GuideUse,
         placing: dict[str, Any],
         **how: Any,
     ) -> Result:
         models = [self] if slice_model is None else [self, slice_model]
+        if guide_use == "never":
+            models = [without_guide(model) for model in models]
         served = [served_by(model) for model in models]
         if len({one.through_plane for one in served}) < len(models):
             raise UsageError(
@@ -208,7 +237,23 @@ class GuidedSRModel(LearningModel):
                         through_plane=one.through_plane,
                         strict=strict,
                     )
-        return predict_volume(inputs, models, noticed=noticed, **how)
+        return predict_volume(
+            inputs,
+            models,
+            guide_use=guide_use,
+            strict=bool(strict),
+            noticed=noticed,
+            **how,
+        )
+
+    def _best_use(self, inputs: Inputs, use: GuideUse, *, strict: bool) -> Self:
+        """This model, or its partner without guide where the T1 of a stack hurts."""
+        y, t1 = inputs.normalised()
+        if t1 is None:
+            return self
+        plan = inputs.plan(stages=self.stages, stage_blur=self.stage_blur)
+        compare = functools.partial(compare_on_slices, y, t1, plan)
+        return decide(self, compare, guide_use=use, strict=strict).model
 
     def predict_inputs(
         self,

@@ -23,6 +23,16 @@ _QUALITY = {
     ),
     "largest_residual": ("largest residual", "in the units of the T2"),
     "guide_overlap": ("covered by the T1", "share of the T2's field of view"),
+    "guide_gain_db": (
+        "gain by the T1 in dB",
+        "on slices of the T2 that were made coarser and brought back, with and without",
+    ),
+    "guide_used": ("the T1 was used", ""),
+    "field_of_view_mm": (
+        "field of view",
+        "largest distance of a corner from the T2's, in mm",
+    ),
+    "finite": ("every value is a number", ""),
 }
 
 

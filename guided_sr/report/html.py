@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from guided_sr._about import CITATION
 from guided_sr._version import __version__
 from guided_sr.errors import GuidedSRError, PathLike
+from guided_sr.inference.map_meanings import MAPS
 from guided_sr.inference.recall import recall_t1
 from guided_sr.inference.result import INTENDED_USE, Result
 from guided_sr.physics.operators import SeparableOperator
@@ -37,25 +38,6 @@ from guided_sr.volumes.writing import json_text, write_file
 __all__ = ["render_report", "write_report"]
 
 At = tuple[float, float, float]
-
-_MAPS = {
-    "consistency": (
-        "Consistency: what is left unexplained of the T2",
-        "Signed, in the units of the T2, on the T2's own grid: the T2 less what the"
-        " result would look like to the scanner. Necessary, not sufficient: detail that"
-        " was invented between the voxels of the T2 is invisible to it.",
-    ),
-    "guide_influence": (
-        "Guide influence: what hangs on the detail of the T1",
-        "Where it is large, what is seen came from the T1; a lesion that the T1 does"
-        " not show can be lost there.",
-    ),
-    "uncertainty": (
-        "Uncertainty: how far repeated predictions lie apart",
-        "In the units of the T2. It tells where the networks are unsure, and does not"
-        " foretell their errors: they can be sure and wrong.",
-    ),
-}
 
 
 def write_report(
@@ -202,14 +184,14 @@ def _figure(
 
 
 def _map(name: str, volume: Volume, at: At) -> dict[str, Any]:
-    title, note = _MAPS.get(name, (name.replace("_", " "), ""))
+    title, *notes = MAPS.get(name, (name.replace("_", " "),))
     upright = Upright.of(volume)
     window = _map_window(volume.data)
     ramp = np.linspace(window["vmin"], window["vmax"], 128)[None]
     return {
         "name": name,
         "title": title,
-        "note": note,
+        "note": " ".join(notes),
         "low": f"{window['vmin']:.3g}",
         "high": f"{window['vmax']:.3g}",
         "ramp": data_uri(shade(ramp, window)),

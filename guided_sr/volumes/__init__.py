@@ -2,6 +2,7 @@
 
 from guided_sr.volumes.geometry import (
     bring_to_grid,
+    corner_gap,
     corners,
     overlap_fraction,
     require_overlap,
@@ -29,6 +30,7 @@ __all__ = [
     "Volume",
     "bring_to_grid",
     "choose_target",
+    "corner_gap",
     "corners",
     "fit_intensity",
     "from_slices",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "bring_to_grid",
+    "corner_gap",
     "corners",
     "overlap_fraction",
     "require_overlap",
@@ -78,6 +79,17 @@ def corners(affine: np.ndarray, shape: Sequence[int]) -> np.ndarray:
     points = np.array(list(itertools.product(*sides)))
     matrix = np.asarray(affine, np.float64)
     return points @ matrix[:3, :3].T + matrix[:3, 3]
+
+
+def corner_gap(
+    affine: np.ndarray,
+    shape: Sequence[int],
+    other_affine: np.ndarray,
+    other_shape: Sequence[int],
+) -> float:
+    """Largest distance in mm of an outer corner of one field of view from another's."""
+    gap = corners(affine, shape) - corners(other_affine, other_shape)
+    return float(np.linalg.norm(gap, axis=1).max())
 
 
 def voxel_sizes(affine: np.ndarray) -> np.ndarray:

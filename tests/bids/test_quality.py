@@ -9,7 +9,7 @@ from guided_sr.bids.quality import flag_outliers, write_group_table
 from guided_sr.errors import MissingInputError
 
 
-def result(out: Path, label: str, **qc: float | None) -> None:
+def result(out: Path, label: str, **qc: float | str | None) -> None:
     folder = out / f"sub-{label}" / "ses-a" / "anat"
     folder.mkdir(parents=True)
     stem = f"sub-{label}_ses-a_space-orig_res-4x4x1_desc-guidedsr_T2w"
@@ -32,7 +32,13 @@ def test_the_table_has_a_line_a_result(tmp_path: Path) -> None:
     for label, after in zip(
         "abcdef", (0.010, 0.011, 0.012, 0.010, 0.011, 0.3), strict=True
     ):
-        result(tmp_path, label, consistency_after=after, guide_overlap=None)
+        result(
+            tmp_path,
+            label,
+            consistency_after=after,
+            guide_overlap=None,
+            verdict="PASS" if after < 0.03 else "FAIL",
+        )
     table, flagged = write_group_table(tmp_path)
     header, *lines = table.read_text("utf-8").splitlines()
     rows = [
@@ -42,6 +48,7 @@ def test_the_table_has_a_line_a_result(tmp_path: Path) -> None:
     assert {row["session"] for row in rows} == {"a"}
     assert {row["guide_overlap"] for row in rows} == {"n/a"}
     assert [row["outlier"] for row in rows] == ["n/a"] * 5 + ["consistency_after"]
+    assert [row["verdict"] for row in rows] == ["PASS"] * 5 + ["FAIL"]
     assert flagged == 1
     told = json.loads((tmp_path / "group_T2w.json").read_text("utf-8"))
     assert "median" in told["outlier"]["Description"]

@@ -115,7 +115,7 @@ def test_presets_are_chosen_for_both_groups(
     monkeypatch.delitem(presets, "grdn_t2_light_x2")
     capsys.readouterr()
     assert main(["check", *thick_files, "--scale", "2x2x4"]) == 64
-    assert "known are 2x1 to 6x1 (grdn_t2_slice)" in capsys.readouterr().err
+    assert "known are 2x1 to 6x1 (grdn_t2_slice, " in capsys.readouterr().err
 
 
 def test_run_thins_slices_in_the_orientation_of_the_file(

@@ -440,7 +440,7 @@ def test_a_user_sees_no_line_of_the_framework(pair: Any, model_dir: Path) -> Non
     assert run.returncode == 0, run.stderr
     assert run.stdout == f"{pair.folder / 't2_desc-guidedsr_T2w.nii.gz'}\n"
     ours = ("plan", "  ", "registration: ", "loading Keras", "slices: ", "field of")
-    ours += ("Research use",)
+    ours += ("quality: ", "Research use")
     foreign = [line for line in run.stderr.splitlines() if not line.startswith(ours)]
     assert foreign == []
 

@@ -62,6 +62,8 @@ def test_the_result_has_the_field_of_view_and_explains_the_t2(thick, straight):
     qc = straight.qc
     assert qc["consistency_after"] < 0.1 * qc["consistency_before"]
     assert qc["guide_overlap"] == pytest.approx(1.0)
+    assert qc["field_of_view_mm"] < 1e-6
+    assert (qc["verdict"] == "PASS") == (not qc["reasons"])
     residual = straight.maps["consistency"]
     observed = thick["t2"].data - straight.plan.observation(straight.data)
     np.testing.assert_allclose(residual.data, observed, atol=1e-2)

@@ -42,7 +42,7 @@ class Page(HTMLParser):
 
 def test_the_page_has_every_part(result: Result) -> None:
     page = Page(render_report(result))
-    parts = ["warnings", "plan", "swap", "edges", "maps", "map-consistency"]
+    parts = ["verdict", "warnings", "plan", "swap", "edges", "maps", "map-consistency"]
     assert page.ids == [*parts, "histogram", "quality", "provenance", "citation"]
     for text in (
         result.sidecar()["IntendedUse"],

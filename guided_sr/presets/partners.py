@@ -1,0 +1,44 @@
+"""The model without guide that stands beside a guided one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from guided_sr.presets.entries import describe_preset, list_presets
+
+UNGUIDED = "_noguide"
+_VARIANTS = ("_light",)
+
+__all__ = ["unguided_name", "unguided_partner"]
+
+
+def unguided_name(name: str) -> str:
+    """What the partner without guide of a preset is called, whether there is one.
+
+    Args:
+        name: Of the guided preset. Its lighter forms have the same partner.
+    """
+    for variant in _VARIANTS:
+        name = name.removesuffix(variant)
+    return f"{name}{UNGUIDED}"
+
+
+def unguided_partner(name: str | None, weights: Mapping[str, str]) -> str | None:
+    """The known preset that does without a T1 what a model does with one.
+
+    A model of the user's own has none, even if its folder is called like a preset.
+
+    Args:
+        name: Name of the model, as that of its folder.
+        weights: The sha256 of each of its weights files, by file name.
+    """
+    if name not in list_presets() or name is None:
+        return None
+    known = describe_preset(name).get("files", {})
+    ours = {
+        file: entry["sha256"]
+        for file, entry in known.items()
+        if file.endswith(".weights.h5")
+    }
+    partner = unguided_name(name)
+    return partner if ours == dict(weights) and partner in list_presets() else None

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import pytest
+
+from guided_sr.presets import list_presets, locate_preset, read_config
+from guided_sr.presets.partners import unguided_name, unguided_partner
+
+GUIDED = [name for name in list_presets() if not name.endswith("_noguide")]
+
+
+@pytest.mark.parametrize("name", GUIDED)
+def test_every_guided_preset_has_a_partner_that_works_in_its_stages(name):
+    config = read_config(locate_preset(name))
+    partner = unguided_partner(name, config.weights)
+    assert partner is not None
+    other = read_config(locate_preset(partner))
+    assert config.guided
+    assert not other.guided
+    assert (other.scale, other.scale_range) == (config.scale, config.scale_range)
+    assert (other.stages, other.stage_blur) == (config.stages, config.stage_blur)
+
+
+def test_a_lighter_preset_has_the_partner_of_the_whole_one():
+    assert unguided_name("grdn_t2_x4_light") == unguided_name("grdn_t2_x4")
+
+
+def test_a_model_that_is_only_called_like_a_preset_has_none():
+    assert unguided_partner("grdn_t2_x4", {"stage_1.weights.h5": "0"}) is None
+    assert unguided_partner(None, {}) is None
