@@ -23,6 +23,7 @@ from guided_sr.cli.options import reading
 from guided_sr.errors import DataError, UsageError, noted_warnings
 from guided_sr.inference.cost import memory_gib, network_pixels, seconds
 from guided_sr.inference.guide import check_guide
+from guided_sr.inference.map_meanings import map_passes
 from guided_sr.inference.usage import check_usage
 from guided_sr.inference.volume_inputs import VolumeInputs
 from guided_sr.inference.volume_plan import VolumePlan, target_for
@@ -63,6 +64,7 @@ class Job:
         memory: Memory that it needs, in GiB.
         warnings: What was noticed.
         moved: Whether a transform will place the T1.
+        maps: Names of the maps that are made as well.
     """
 
     plan: VolumePlan
@@ -73,6 +75,7 @@ class Job:
     memory: float
     warnings: tuple[str, ...]
     moved: bool = False
+    maps: Sequence[str] = ()
 
     @property
     def result_bytes(self) -> int:
@@ -173,6 +176,7 @@ class Job:
                 return "not known for this model"
             through = model.served.through_plane
             total += seconds(pixels[through], parameters, precision)
+        total *= 1 + map_passes(self.maps)
         return (
             f"about {max(1.0, total):.0f} s of networks on two cores in {precision};"
             " less where slices are empty, with more cores or a GPU"
@@ -275,6 +279,7 @@ def read_job(
     strict: bool = False,
     moved: bool = False,
     how: Mapping[str, Any] | None = None,
+    maps: Sequence[str] = (),
 ) -> Job:
     """Read both images and check all but what the guide's own grid tells.
 
@@ -286,6 +291,7 @@ def read_job(
             card, are refused.
         moved: Whether a transform will place the T1, which need not overlap yet.
         how: Options of `read_volume`; the frame is the T2's.
+        maps: Names of the maps that are made as well.
 
     Raises:
         GuidedSRError: The first fault found; too little memory before any voxel is
@@ -300,7 +306,7 @@ def read_job(
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 shape = read_grid(files["t1"], name="T1", **of_guide)[1]
-        needed = memory_gib(plan, shape)
+        needed = memory_gib(plan, shape, maps=maps)
         memory.refuse_short_memory(needed, what="the result", path=files["t2"])
         t2 = read_examined(files["t2"], name="T2", **how)
         fit_intensity(t2.data, name="T2", path=t2.path)
@@ -329,7 +335,7 @@ def read_job(
             )
     if strict:
         refuse_doubtful(noticed)
-    return Job(plan, chosen, t2, t1, overlap, needed, tuple(noticed), moved)
+    return Job(plan, chosen, t2, t1, overlap, needed, tuple(noticed), moved, maps)
 
 
 def _cascade(model: Chosen, plan: VolumePlan) -> list[tuple[str, str]]:

@@ -154,9 +154,15 @@ def execute(args: argparse.Namespace) -> int:
     check_outputs(*written, force=force, inputs=tuple(files.values()))
     moved = args.t2_to_t1 is not None
     job = read_job(
-        plan, chosen, files, strict=args.strict, moved=moved, how=reading(args)
+        plan,
+        chosen,
+        files,
+        strict=args.strict,
+        moved=moved,
+        how=reading(args),
+        maps=args.maps,
     )
-    check_space(path, job.result_bytes)
+    check_space(path, (1 + len(args.maps)) * job.result_bytes)
     console.facts("plan", job.facts(args, path))
     if args.dry_run:
         console.note("dry run: nothing was written")

@@ -114,7 +114,7 @@ def map_names(text: str) -> tuple[str, ...]:
     try:
         return chosen_maps([part.strip() for part in text.split(",")])
     except UsageError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+        raise argparse.ArgumentTypeError(f"{error.what}; {error.mend}") from error
 
 
 def millimetres(text: str) -> float:

@@ -7,8 +7,10 @@ TensorFlow on two cores; a test holds the memory of the arrays against them.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from guided_sr.inference.map_meanings import map_passes
 from guided_sr.physics.cascade_plan import CascadePlan
 
 if TYPE_CHECKING:
@@ -24,12 +26,15 @@ TFLOPS = {"float32": 0.25, "bfloat16": 1.0}
 """Throughput that two cores reached, in 10^12 operations a second."""
 
 
-def array_bytes(plan: VolumePlan, t1_shape: tuple[int, ...] | None) -> int:
+def array_bytes(
+    plan: VolumePlan, t1_shape: tuple[int, ...] | None, *, maps: Sequence[str] = ()
+) -> int:
     """Most memory that the arrays of a volume take at once, in bytes.
 
     Args:
         plan: The plan.
         t1_shape: Sizes of the T1 as it comes; `None` without guide.
+        maps: Names of the maps that are made as well.
     """
     low, high = math.prod(plan.shape), math.prod(plan.target_shape)
     t1 = 0 if t1_shape is None else math.prod(t1_shape)
@@ -45,12 +50,16 @@ def array_bytes(plan: VolumePlan, t1_shape: tuple[int, ...] | None) -> int:
     if not any(line.is_identity for line in plan.observation.lines):
         blocks = 20 * high  # nothing to cut it along
     saving = 4 * high + 10 * high  # the file as bytes, read back, and a mask
+    if map_passes(maps):  # another prediction, and two more arrays, beside the result
+        held += 12 * high
     return held + max(resampling, fitting, working + blocks, saving)
 
 
-def memory_gib(plan: VolumePlan, t1_shape: tuple[int, ...] | None) -> float:
+def memory_gib(
+    plan: VolumePlan, t1_shape: tuple[int, ...] | None, *, maps: Sequence[str] = ()
+) -> float:
     """Memory that a run needs, in GiB."""
-    return BASE_GIB + array_bytes(plan, t1_shape) / 2**30
+    return BASE_GIB + array_bytes(plan, t1_shape, maps=maps) / 2**30
 
 
 def network_pixels(plan: VolumePlan) -> tuple[int, int]:

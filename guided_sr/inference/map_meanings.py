@@ -1,4 +1,4 @@
-"""What each map of a result shows, and what it cannot. Text alone."""
+"""What each map of a result shows, what it cannot, and what it costs. Text alone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from guided_sr.errors import UsageError
 
-__all__ = ["MAPS", "MapMeaning", "chosen_maps"]
+__all__ = ["MAPS", "MapMeaning", "chosen_maps", "map_passes"]
 
 
 class MapMeaning(NamedTuple):
@@ -51,6 +51,8 @@ MAPS = {
 }
 """By name, as in ``guided-sr run --maps``."""
 
+_PASSES = {"uncertainty": 3, "guide_influence": 1}
+
 
 def chosen_maps(names: str | Sequence[str]) -> tuple[str, ...]:
     """Names of maps, each once, in the order of `MAPS`.
@@ -71,3 +73,8 @@ def chosen_maps(names: str | Sequence[str]) -> tuple[str, ...]:
             mend=f"choose among {', '.join(MAPS)}, or all",
         )
     return tuple(name for name in MAPS if name in asked)
+
+
+def map_passes(names: Sequence[str]) -> int:
+    """Predictions that maps take, beyond that of the result."""
+    return sum(_PASSES.get(name, 0) for name in names)

@@ -25,7 +25,7 @@ from guided_sr.physics.operators import (
 )
 from guided_sr.volumes import Orientation
 
-__all__ = ["DETAIL", "make_maps", "map_passes"]
+__all__ = ["DETAIL", "make_maps"]
 
 DETAIL = 2.0
 """Full width at half maximum, in observed pixels, below which things are detail.
@@ -35,13 +35,6 @@ by so much says hardly more of shapes than the T2 does itself.
 """
 
 _SQUARE = 1.01  # ratio of in-plane factors up to which slices are turned
-
-_PASSES = {"uncertainty": 3, "guide_influence": 1}
-
-
-def map_passes(names: Sequence[str]) -> int:
-    """Predictions that maps take, beyond that of the result."""
-    return sum(_PASSES.get(name, 0) for name in names)
 
 
 def make_maps(

@@ -70,7 +70,8 @@ def partner_of(model: Model) -> Model | None:
         name = unguided_partner(model.name, model.weights)
         if name is None:
             return None
-        model.unguided = preset.load(type(model), name, precision=model.dtype)
+        precision = model.dtype.removeprefix("mixed_")
+        model.unguided = preset.load(type(model), name, precision=precision)
     partner = model.unguided
     if partner.guided or (partner.stages, partner.stage_blur) != (
         model.stages,

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from guided_sr.errors import UsageError
-from guided_sr.inference.map_meanings import MAPS, chosen_maps
-from guided_sr.inference.maps import Pose, map_passes
+from guided_sr.inference.map_meanings import MAPS, chosen_maps, map_passes
+from guided_sr.inference.maps import Pose
 from guided_sr.inference.recall import recall_result
 
 
