@@ -48,7 +48,7 @@ for level in range(plan.stages + 1):
 
 # %%
 # `guide` brings an image to a level, with the level's own blur. This is what the T1
-# undergoes, so that both networks' inputs are equally sharp; here it shows the T2.
+# undergoes, so that both inputs of a network are equally sharp; here it shows the T2.
 
 figure, axes = plt.subplots(1, 4, figsize=(11, 3.6), layout="constrained")
 for level, axis in enumerate(axes):

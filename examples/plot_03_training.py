@@ -45,6 +45,7 @@ plt.show()
 # The test: a head that was not trained on, its T2 made coarse, and the truth to compare
 # with.
 
+# sphinx_gallery_thumbnail_number = 2
 coarse, truth = degrade(test.t2, 2), test.t2[1]
 ours = model.predict_cascade(coarse, test.t1)[1]
 cubic = upsample(coarse, shape)[1]

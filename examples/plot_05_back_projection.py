@@ -58,6 +58,7 @@ plt.show()
 # What it looks like. With noise the exact form fits the noise too, which one iteration
 # hardly does.
 
+# sphinx_gallery_thumbnail_number = 2
 grey, whole = grey_window(truth), outline(truth)
 figure, axes = plt.subplots(2, 4, figsize=(12, 7.4), layout="constrained")
 show = error_window(upsample(observed["clean"], truth.shape) - truth)
