@@ -62,6 +62,7 @@ sphinx_gallery_conf = {
     "doc_module": "guided_sr",
     "reference_url": {"guided_sr": None},
     "backreferences_dir": None,
+    "capture_repr": (),
     "remove_config_comments": True,
     "show_signature": False,
     "write_computation_times": False,

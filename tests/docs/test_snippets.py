@@ -17,6 +17,7 @@ import pytest
 
 from guided_sr import degrade, head_phantom
 from guided_sr.cli.main import build_parser, main
+from guided_sr.presets import list_presets
 from guided_sr.volumes import write_volume
 
 ROOT = Path(__file__).parents[2]
@@ -118,6 +119,7 @@ def test_every_import_finds_its_name(page: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not list_presets(), reason="no preset has been packaged")
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("page", named(PYTHON), ids=lambda page: page.stem)
 def test_python_runs(page: Path, workplace: Path) -> None:
@@ -129,6 +131,7 @@ def test_python_runs(page: Path, workplace: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not list_presets(), reason="no preset has been packaged")
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("page", named(CONSOLE), ids=lambda page: page.stem)
 def test_commands_run(page: Path, workplace: Path, drawn: Path) -> None:
