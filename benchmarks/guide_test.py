@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -62,7 +62,9 @@ def on_stacks(models: Models, low: Any, t1: Any, truth: Any) -> tuple[float, flo
     return test.gain_db, float(10 * np.log10(errors[1] / errors[0]))
 
 
-def painted(data: Path, models: Models, planes: int) -> Iterator[tuple[str, Any]]:
+def painted(
+    data: Path, models: Models, planes: int, conditions: Sequence[str]
+) -> Iterator[tuple[str, Any]]:
     """Heads painted from label maps, under every condition of the stress set."""
     maps = {}
     for head in HEADS:
@@ -73,9 +75,9 @@ def painted(data: Path, models: Models, planes: int) -> Iterator[tuple[str, Any]
     assert scale is not None
     plane = "coronal" if scale[1] == 1.0 else "axial"
     stress = StressSet(maps, scale=scale, plane=plane, planes=planes)
-    for name, condition in CONDITIONS.items():
+    for name in conditions or CONDITIONS:
         for k in range(len(HEADS)):
-            pair = stress.pair(k, condition)
+            pair = stress.pair(k, CONDITIONS[name])
             yield name, on_stacks(models, pair.low, pair.t1, pair.truth)
 
 
@@ -142,13 +144,14 @@ def main() -> None:
     parser.add_argument("--model", default="grdn_t2_x4")
     parser.add_argument("--set", choices=["maps", "mni", "long"], default="maps")
     parser.add_argument("--planes", type=int, default=1)
+    parser.add_argument("--conditions", nargs="*", choices=list(CONDITIONS), default=[])
     args = parser.parse_args()
     guided = GuidedSRModel.from_preset(args.model)
     unguided = partner_of(guided)
     assert unguided is not None
     models = Models(guided, unguided)
     found = {
-        "maps": lambda: painted(args.data, models, args.planes),
+        "maps": lambda: painted(args.data, models, args.planes, args.conditions),
         "mni": lambda: patients(args.data, models),
         "long": lambda: thick(args.data, models),
     }[args.set]()
