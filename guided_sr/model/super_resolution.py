@@ -89,7 +89,7 @@ class GuidedSRModel(LearningModel):
         slice_profile: SliceProfile | None = None,
         register: str = "auto",
         t2_to_t1: PathLike | None = None,
-        guide_use: str | None = None,
+        guide_use: str | None = "auto",
         back_projection: Method | BackProjection | str = "trained",
         strict: bool | None = False,
         maps: str | Sequence[str] = (),
@@ -125,8 +125,8 @@ class GuidedSRModel(LearningModel):
                 with the T1 and without, and leaves the T1 out where that is not
                 better, by the model's partner without guide (`unguided`; packaged
                 presets have one, others only what is set); ``"always"`` only warns
-                then; ``"never"`` uses the partner at once. By default ``"auto"`` for
-                volumes; arrays are not put to the test.
+                then; ``"never"`` uses the partner at once; `None`, of arrays, makes no
+                test.
             back_projection: Another one than the model was trained with.
             strict: Whether images outside the range of the model's card (voxel sizes,
                 factor), and a T1 that hurts, are refused in place of a warning; `None`
@@ -296,7 +296,7 @@ class GuidedSRModel(LearningModel):
 
         def predict(t2: Any, t1: Any) -> Any:
             return self.predict_cascade(
-                t2, t1 if self.guided else None, back_projection=how
+                t2, t1 if self.guided else None, guide_use=None, back_projection=how
             )
 
         return probe(predict, scale)
