@@ -87,14 +87,15 @@ def test_a_guide_that_hurts_is_refused_where_doubt_is(printing, sharp_pair):
         predict(printing, t2, moved(t1, (9, 7)), strict=True)
 
 
-def test_arrays_are_put_to_the_test_where_that_is_asked_for(printing, sharp_pair):
+def test_arrays_are_put_to_the_test_unless_none_is_wanted(printing, sharp_pair):
     t2, t1 = (np.moveaxis(one.data, -1, 0) for one in sharp_pair)
     wrong = np.roll(t1, (9, 7), axis=(1, 2))
     bare = printing.unguided.predict_cascade(t2)
     with pytest.warns(GuidedSRWarning, match=HURTS):
-        best = printing.predict_cascade(t2, wrong, guide_use="auto")
+        best = printing.predict_cascade(t2, wrong)
     np.testing.assert_array_equal(best, bare)
-    assert np.abs(printing.predict_cascade(t2, wrong) - bare).max() > 0.0
+    untested = printing.predict_cascade(t2, wrong, guide_use=None)
+    assert np.abs(untested - bare).max() > 0.0
     np.testing.assert_array_equal(printing.predict_cascade(t2, guide_use="never"), bare)
 
 
