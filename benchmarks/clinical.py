@@ -4,8 +4,8 @@ Runs the command for the three thick-slice pairs of open_ms, with the default pr
 and with the light one, in processes of their own. Puts the table into a page between
 comments, and the planes, before and after, into pictures.
 
-    python benchmarks/clinical.py --data DATA --page docs/how_to/thick_slices.md \
-        --pictures docs/images
+    python benchmarks/clinical.py --data DATA --page PAGE \
+        --pictures DIR
 """
 
 from __future__ import annotations

@@ -3,10 +3,9 @@
 Paints blocks of held-out heads at 1 mm by the generator that training never uses, makes
 axial slices of 4 mm with noise, and super-resolves them by the slice presets: from
 coronal planes alone, from sagittal planes alone, and as a volume, which takes the mean
-of both and projects it once more. Prints the table, and puts it into a page between
-comments.
+of both and projects it once more. Prints the table.
 
-    python benchmarks/two_planes.py --label-maps MAPS --page docs/how_to/thick_slices.md
+    python benchmarks/two_planes.py --label-maps MAPS
 """
 
 from __future__ import annotations
@@ -19,7 +18,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 from nibabel.nifti1 import Nifti1Image
-from tables import with_table
 
 from guided_sr import GuidedSRModel, psnr, upsample
 from guided_sr.datasets.label_maps import read_label_map
@@ -110,13 +108,8 @@ def row(name: str, head: str, figures: dict[str, float]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--label-maps", type=Path, required=True)
-    parser.add_argument("--page", type=Path)
     args = parser.parse_args()
-    lines = table(args.label_maps)
-    print("\n".join(lines))
-    if args.page:
-        page = args.page.read_text("utf-8")
-        args.page.write_text(with_table(page, "two-planes", lines), encoding="utf-8")
+    print("\n".join(table(args.label_maps)))
 
 
 if __name__ == "__main__":

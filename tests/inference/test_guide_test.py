@@ -37,6 +37,7 @@ def test_a_test_says_its_figures_and_what_follows():
         "gain_db": 0.123,
         "spread_db": 0.1,
         "slices": 12,
+        "needed_db": 0.3,
         "hurts": True,
     }
 
