@@ -12,6 +12,7 @@ import hashlib
 import os
 import platform
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,6 +26,7 @@ __all__ = ["hidden_prefix", "lock_or_refuse", "output_lock", "try_lock"]
 
 _BUSY = (errno.EAGAIN, errno.EACCES)
 _TRIES = 20
+_PAUSE = 0.05  # seconds
 
 
 def hidden_prefix(out: Path) -> str:
@@ -82,11 +84,8 @@ def output_lock(out: Path) -> Iterator[None]:
     """
     made = _make_folders(out.parent)
     path = out.parent / f"{hidden_prefix(out)}lock"
-    handle = lock_or_refuse(path)
+    handle, holder = _lock_or_holder(path)
     if handle is None:
-        holder = ""
-        with suppress(OSError, ValueError):
-            holder = path.read_text("utf-8")
         raise TryAgainError(
             f"the output is being written by {holder or 'another process'}",
             path=out,
@@ -102,6 +101,23 @@ def output_lock(out: Path) -> Iterator[None]:
         for folder in made:
             with suppress(OSError):  # not empty: something was written
                 folder.rmdir()
+
+
+def _lock_or_holder(path: Path) -> tuple[int | None, str]:
+    """Lock a file, or tell what its holder wrote into it.
+
+    A holder writes its name just after it has locked, and removes the file just before
+    it lets go: between the two a reader finds nothing, and tries again.
+    """
+    for _ in range(_TRIES):
+        handle = lock_or_refuse(path)
+        if handle is not None:
+            return handle, ""
+        with suppress(OSError, ValueError):
+            if holder := path.read_text("utf-8"):
+                return None, holder
+        time.sleep(_PAUSE)
+    return None, ""
 
 
 def _make_folders(folder: Path) -> list[Path]:

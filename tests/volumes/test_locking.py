@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -37,6 +38,21 @@ def test_a_second_process_is_told_who_holds_an_output(tmp_path):
         with output_lock(out):  # the lock ended with the process
             pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_holder_that_has_not_written_its_name_yet_is_waited_for(tmp_path):
+    out = tmp_path / "sr.nii"
+    path = tmp_path / f"{hidden_prefix(out)}lock"
+    handle = lock_or_refuse(path)
+    naming = threading.Timer(0.2, os.write, [handle, b"process 7 on here"])
+    naming.start()
+    try:
+        held = pytest.raises(TryAgainError, match="by process 7 on here")
+        with held, output_lock(out):
+            pass
+    finally:
+        naming.join()
+        os.close(handle)
 
 
 def test_another_output_in_the_folder_is_free(tmp_path):
