@@ -82,7 +82,23 @@ def _slices(runs: Sequence[Run]) -> np.ndarray:
 
 
 def orderings(runs: Sequence[Run]) -> list[str]:
-    chosen = [run for run in runs if run["label"] == "ordering"]
+    """Variants from random weights and scans alone."""
+    return _orderings([run for run in runs if run["label"] == "ordering"])
+
+
+def orderings_painted(runs: Sequence[Run]) -> list[str]:
+    """Variants from the painted start; seed 0 of the base is the recipe's own run."""
+    base = {"label": "recipe", "recipe": "grdn_t2_x4", "test": "mni_patient19"}
+    return _orderings(
+        [
+            run
+            for run in runs
+            if run["label"] == "ordering painted" or base.items() <= run.items()
+        ]
+    )
+
+
+def _orderings(chosen: Sequence[Run]) -> list[str]:
     default: Callable[[Run], bool] = lambda r: (  # noqa: E731
         r["stages"] == 3 and r["guided"] and r["training"]["loss"] == "l1"
     )
@@ -155,6 +171,7 @@ RENDERERS = {
     "leave-one-out": leave_one_out,
     "means": means,
     "orderings": orderings,
+    "orderings-painted": orderings_painted,
     "probes": probes,
 }
 
