@@ -81,6 +81,26 @@ def test_a_factor_out_of_the_range_names_the_range(
     assert "it knows 2x1 to 6x1" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("slices_mm", [1.25, 1.5, 2.0, 3.3, 6.0])
+def test_slices_of_any_usual_thickness_have_a_packaged_preset(
+    slices_mm: float,
+    thick: dict[str, Volume],
+    no_framework: None,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    t2 = thick["t2"]
+    affine = t2.affine @ np.diag([1.0, 1.0, slices_mm / 4.0, 1.0])
+    write_volume(tmp_path / "t2.nii.gz", t2.data, affine)
+    write_volume(tmp_path / "t1.nii.gz", thick["t1"].data, thick["t1"].affine)
+    pair = ["-i", str(tmp_path / "t2.nii.gz"), "-g", str(tmp_path / "t1.nii.gz")]
+    assert main(["check", *pair, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["models"] == ["grdn_t2_slice"]
+    beyond = [line for line in told["warnings"] if "the model is for 2 to 6" in line]
+    assert bool(beyond) is (slices_mm < 2.0)
+
+
 def test_presets_are_chosen_for_both_groups(
     thick_files: list[str],
     slice_dir: Path,
