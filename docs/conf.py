@@ -29,6 +29,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
+    "sphinx-mathjax-offline",  # the pages have their equations without a network
 ]
 exclude_patterns = ["_build"]
 default_role = "code"
