@@ -76,6 +76,8 @@ copybutton_prompt_is_regexp = True
 
 html_theme = "furo"
 html_title = f"guided-sr {release}"
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
 
 
 def signature_of_init(
