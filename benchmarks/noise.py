@@ -119,7 +119,11 @@ def measured(model: GuidedSRModel, case: Case) -> str:
         cubic = upsample(low, target)
         for way, how in WAYS.items():
             sr = model.predict_cascade(
-                low, guide, target_shape=target, back_projection=how
+                low,
+                guide,
+                target_shape=target,
+                back_projection=how,
+                guide_use="always",
             )
             gains[way] += [
                 psnr(x, a) - psnr(x, b)

@@ -2,8 +2,9 @@
 
 Moves the T1 of a registered pair by a known amount, makes the T2 coarse, and
 super-resolves it by `grdn_t2_x4` with the T1 as it lay, as moved, and as registered.
-Then the residual misfit alone, for slices of 4 mm and for raw pairs. Prints the tables
-and puts them between the comments of a page.
+The T1 is always used, also where the guide test would leave it out. Then the residual
+misfit alone, for slices of 4 mm and for raw pairs. Prints the tables and puts them
+between the comments of a page.
 
     python benchmarks/registration.py --data shared/data/open_ms \
         --page docs/how_to/register.md
@@ -28,7 +29,7 @@ from guided_sr import GuidedSRModel, psnr, upsample
 from guided_sr.evaluation.grids import lower_resolution
 from guided_sr.evaluation.measures import central_slices
 from guided_sr.inference.inputs import prepare
-from guided_sr.volumes import Volume, place_guide, read_volume, to_slices
+from guided_sr.volumes import Orientation, Volume, place_guide, read_volume, to_slices
 
 PRESET, SCALE = "grdn_t2_x4", 4
 PATIENTS = ("mni_patient07", "mni_patient19")
@@ -87,8 +88,16 @@ def positive(volume: Volume) -> Volume:
     return dataclasses.replace(volume, data=np.clip(volume.data, 0.0, None))
 
 
+def along_ras(volume: Volume) -> Volume:
+    """The same image with its axes along RAS+, as `prepare` has its slices."""
+    turn = Orientation.of(volume.affine)
+    affine = turn.affine(volume.affine, volume.data.shape)
+    data = np.ascontiguousarray(turn.apply(volume.data))
+    return dataclasses.replace(volume, data=data, affine=affine)
+
+
 def real_pair(folder: Path) -> tuple[Volume, Volume]:
-    t2 = read_volume(folder / "t2.nii.gz")
+    t2 = along_ras(read_volume(folder / "t2.nii.gz"))
     return positive(t2), positive(read_volume(folder / "t1.nii.gz", name="T1"))
 
 
@@ -105,7 +114,9 @@ def scores(model: GuidedSRModel, folder: Path, slices: int) -> Iterator[list[str
 
     def result(guide: Volume) -> float:
         pair = prepare(coarse, guide, guided=True, scale=SCALE)
-        stack = model.predict_cascade(pair.t2[chosen], pair.t1[chosen])
+        stack = model.predict_cascade(
+            pair.t2[chosen], pair.t1[chosen], guide_use="always"
+        )
         return mean_psnr(truth[chosen], stack)
 
     perfect = result(t1)

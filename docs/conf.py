@@ -29,6 +29,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
+    "sphinx-mathjax-offline",  # the pages have their equations without a network
 ]
 exclude_patterns = ["_build"]
 default_role = "code"
@@ -75,6 +76,8 @@ copybutton_prompt_is_regexp = True
 
 html_theme = "furo"
 html_title = f"guided-sr {release}"
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
 
 
 def signature_of_init(

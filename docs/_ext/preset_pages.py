@@ -28,8 +28,10 @@ the factors choose.
 PSNR is that of the recipe trained without the person it is tested on, two people, mean
 of 60 slices each. Stress is the gain over cubic interpolation on
 [painted heads](../concepts/guide_and_limits.md#under-stress) that no training uses. A
-dash says that it was not measured. The cards say on what the networks were trained, and
-how much they [leak from the T1](../concepts/guide_and_limits.md#honesty-measured).
+dash says that the preset's card has no such figure. The cards say on what the networks
+were trained, and how much they [leak from the
+T1](../concepts/guide_and_limits.md#honesty-measured); those of guided presets have the
+stress of their partner without T1 beside their own.
 
 """
 COLUMNS = (

@@ -89,7 +89,7 @@ def main() -> None:
         ):
             tab = browser.Browser(socket)
             tab.open(result.with_suffix(".html").as_uri())
-            take(tab, "report", "#swap", "#edges")
+            take(tab, "report", "#verdict", "#edges")
             threading.Thread(target=server.serve_forever, daemon=True).start()
             tab.open(server.url)
             tab.wait("document.body.dataset.ready === 'yes'")

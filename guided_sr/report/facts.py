@@ -22,6 +22,12 @@ _QUALITY = {
         "the same; small is necessary, not sufficient",
     ),
     "largest_residual": ("largest residual", "in the units of the T2"),
+    "noise": ("noise of the T2", "standard deviation, as a share of its range"),
+    "epsilon": (
+        "epsilon of the back-projection",
+        "how loosely the result is held to the T2: 0.001 is close, and a noisy T2 gets"
+        " more, so that its noise need not be reproduced",
+    ),
     "guide_overlap": ("covered by the T1", "share of the T2's field of view"),
     "guide_gain_db": (
         "gain by the T1 in dB",

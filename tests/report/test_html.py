@@ -13,6 +13,7 @@ from guided_sr._about import CITATION
 from guided_sr.errors import CannotCreateError
 from guided_sr.inference.recall import recall_result, recall_t1
 from guided_sr.inference.result import Result
+from guided_sr.report.facts import quality_rows
 from guided_sr.report.html import render_report
 from guided_sr.volumes import Volume
 
@@ -54,6 +55,12 @@ def test_the_page_has_every_part(result: Result) -> None:
         "unexplained in the result",
     ):
         assert text in page.text
+
+
+def test_noise_and_epsilon_are_explained() -> None:
+    rows = quality_rows({"noise": 0.015, "epsilon": 0.317})
+    assert [value for _, value, _ in rows] == ["0.015", "0.317"]
+    assert all(note for _, _, note in rows)
 
 
 def test_the_page_asks_nothing_of_a_network_and_runs_no_script(result: Result) -> None:
