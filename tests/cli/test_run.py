@@ -24,7 +24,7 @@ def test_the_result_has_the_field_of_view_of_the_t2_and_a_full_sidecar(
     assert main(arguments) == 0
     captured = capsys.readouterr()
     assert captured.out == f"{out}\n"
-    assert "24x24 > 34x34 > 48x48" in captured.err
+    assert "24x24 → 34x34 → 48x48" in captured.err
     assert "not a medical device" in captured.err
     assert "doi:10.1109/TETCI.2022.3215137" in captured.err
     low, high = nib.load(pair.t2), nib.load(out)
