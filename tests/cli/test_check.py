@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from guided_sr.cli.main import main
-from guided_sr.volumes import Volume, write_volume
+from guided_sr.volumes import Volume, voxel_sizes, write_volume
 
 
 @pytest.fixture(scope="session")
@@ -109,7 +109,7 @@ def test_voxels_finer_than_anything_useful_are_the_first_warning(
     assert "finer than anything useful" not in capsys.readouterr().err  # 0.5 mm
     for path in thick_files[1::2]:
         image = nib.load(path)
-        thin = np.diag([0.4, 0.4, image.affine[2, 2], 1.0])
+        thin = np.diag([0.4, 0.4, voxel_sizes(image.affine)[2], 1.0])
         write_volume(path, image.get_fdata(), thin, force=True)
     assert main(["check", *thick_files, *finer]) == 0
     first = capsys.readouterr().err.splitlines()[0]
