@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 __all__ = [
+    "cpu_has_amx",
     "cpu_has_bfloat16",
     "fast_format",
     "foreseen_format",
@@ -26,13 +27,21 @@ _HIDDEN = ("", "-1")  # what CUDA_VISIBLE_DEVICES says where no GPU is to be see
 
 
 @functools.cache
+def _cpu_flags() -> str:
+    try:
+        return Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="ignore")
+    except OSError:
+        return ""
+
+
+def cpu_has_amx() -> bool:
+    """Whether the processor multiplies matrices of bfloat16 in tiles (AMX)."""
+    return "amx_bf16" in _cpu_flags()
+
+
 def cpu_has_bfloat16() -> bool:
     """Whether the processor multiplies bfloat16 natively (AMX or AVX-512)."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="ignore")
-    except OSError:
-        return False
-    return "amx_bf16" in flags or "avx512_bf16" in flags
+    return cpu_has_amx() or "avx512_bf16" in _cpu_flags()
 
 
 def keras_backend() -> str:
