@@ -525,6 +525,20 @@ def saved_result(thick: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def view_server(saved_result: Path) -> Iterator[Any]:
+    """A viewer of that result, serving."""
+    from guided_sr.view.scene import Scene
+    from guided_sr.view.server import ViewServer
+
+    with ViewServer(Scene.of(saved_result)) as one:
+        thread = threading.Thread(target=one.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        yield one
+        one.shutdown()
+        thread.join()
+
+
 @pytest.fixture
 def result(saved_result: Path) -> Any:
     """The same, as it was before it was saved."""

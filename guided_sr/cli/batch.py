@@ -10,9 +10,10 @@ from pathlib import Path
 from guided_sr.cli.choose import choose_model
 from guided_sr.cli.console import Console, print_table
 from guided_sr.cli.outcome import refuse, shared_code
-from guided_sr.cli.outputs import result_name, write_file
+from guided_sr.cli.outputs import result_name
 from guided_sr.datasets.pairs import PairOfPaths, pairs_from_table
 from guided_sr.errors import GuidedSRError, UsageError
+from guided_sr.volumes.writing import write_file
 
 FAILURES = "failures.tsv"
 

@@ -8,15 +8,13 @@ from typing import Any
 
 from guided_sr._version import __version__
 from guided_sr.cli.options import (
-    add_compute,
     add_force,
     add_quiet,
-    add_reading,
     add_register,
     new_parser,
     positive,
 )
-from guided_sr.cli.run_options import add_plan
+from guided_sr.cli.run_options import add_dry_run, add_making
 
 NO_LEVEL = 17
 LEVELS = ("participant", "group")
@@ -59,9 +57,7 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
     _add_places(parser)
     _add_choice(parser.add_argument_group("what to take"))
     add_register(parser.add_argument_group("place the T1"))
-    add_plan(parser.add_argument_group("plan"))
-    add_reading(parser)
-    add_compute(parser)
+    add_making(parser)
     _add_execution(parser.add_argument_group("execution"))
     add_quiet(parser)
     parser.set_defaults(execute=execute, t2_to_t1=None)
@@ -160,11 +156,7 @@ def _add_execution(group: argparse._ActionsContainer) -> None:
         help="begin no further subject once one has failed",
     )
     add_force(group, "results that are up to date, too")
-    group.add_argument(
-        "--dry-run",
-        action="store_true",
-        help="check every subject, print the plans and stop",
-    )
+    add_dry_run(group, "check every subject, print the plans")
 
 
 def _both(*names: str) -> list[str]:

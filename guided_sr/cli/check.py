@@ -7,14 +7,8 @@ import json
 from typing import Any
 
 from guided_sr.cli.console import out
-from guided_sr.cli.options import (
-    add_compute,
-    add_reading,
-    add_registration,
-    new_parser,
-    reading,
-)
-from guided_sr.cli.run_options import add_pair, add_plan
+from guided_sr.cli.options import add_registration, new_parser, reading
+from guided_sr.cli.run_options import add_making, add_pair
 
 
 def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -32,9 +26,7 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
     files = parser.add_argument_group("files")
     add_pair(files)
     add_registration(files)
-    add_plan(parser.add_argument_group("plan"))
-    add_reading(parser)
-    add_compute(parser)
+    add_making(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(execute=execute)
 

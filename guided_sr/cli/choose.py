@@ -19,7 +19,6 @@ from guided_sr.presets import (
     locate_preset,
     read_config,
     rows_only,
-    scale_text,
     served_factors,
     served_text,
     verify_preset,
@@ -94,13 +93,16 @@ def default_preset(scale: tuple[float, float], *, guided: bool = True) -> str:
     ]
     if not fitting:
         serving: dict[str, list[str]] = {}
-        for name, (factors, span) in known.items():
+        same_axes = rows_only(scale)
+        for name, (factors, span) in sorted(
+            known.items(), key=lambda item: rows_only(item[1][0]) != same_axes
+        ):
             text = served_text(factors, span and tuple(span))
             serving.setdefault(text, []).append(name)
         listed = "; ".join(f"{t} ({', '.join(n)})" for t, n in serving.items())
         said = f"known are {listed}" if listed else "no preset comes with this version"
         raise UnknownScaleError(
-            f"no preset was trained for scale {scale_text(scale)}",
+            f"no preset was trained for scale {_asked(scale)}",
             mend=f"{said}; or train one and give its folder with --model",
         )
     first = "grdn_t2_slice" if rows_only(scale) else f"grdn_t2_x{scale[0]:g}"
@@ -170,9 +172,9 @@ def choose_model(
     if factors is None:
         known = served_text(config.scale, config.scale_range)
         raise UnknownScaleError(
-            f"the model was not trained for scale {_text(scale)}; it knows {known}",
+            f"the model was not trained for scale {_asked(scale)}; it knows {known}",
             path=folder,
-            mend=f"give --scale {known}, or another {option}",
+            mend=f"give a --scale of {known}, or another {option}",
         )
     if is_on_hub(name):
         name = str(folder)  # what has been looked at is what will be loaded
@@ -214,5 +216,8 @@ def without_guide(model: Chosen) -> Chosen:
     return partner
 
 
-def _text(scale: float | tuple[float, float] | None) -> str:
-    return f"{scale:g}" if isinstance(scale, int | float) else scale_text(scale)
+def _asked(scale: float | tuple[float, float] | None) -> str:
+    """A factor as it was given: one number, for the slice axis too."""
+    if isinstance(scale, int | float) or scale is None:
+        return "?" if scale is None else f"{scale:g}"
+    return served_text((float(f"{scale[0]:.4g}"), float(f"{scale[1]:.4g}")), None)

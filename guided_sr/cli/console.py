@@ -1,18 +1,51 @@
 """What a command prints: results to standard output, all else to standard error.
 
 On a terminal, rich draws tables and progress bars. In a log file or a pipe the same
-content comes as plain lines, one a step.
+content comes as plain lines, one a step. What an encoding does not have, such as the
+arrow of a plan in ASCII, is spelled in characters that it has.
 """
 
 from __future__ import annotations
 
+import codecs
+import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 
 from guided_sr._about import CITATION as CITATION
 from guided_sr._about import RESEARCH_USE as RESEARCH_USE
 from guided_sr.progress import Advance, show_progress
+
+SPELLED = {"→": "->", "±": "+/-", "–": "-", "×": "x"}
+"""Characters in messages that not every terminal can show, and what stands for them."""
+
+
+def spell(error: UnicodeError) -> tuple[str, int]:
+    """Handler of the codecs for what an encoding does not have.
+
+    Args:
+        error: Which characters of which text.
+
+    Returns:
+        What to write in their place, and where to go on.
+    """
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    missing = error.object[error.start : error.end]
+    spelled = (SPELLED.get(one, one) for one in missing)
+    text = "".join(spelled).encode("ascii", "backslashreplace").decode("ascii")
+    return text, error.end
+
+
+codecs.register_error("guided_sr.spell", spell)
+
+
+def settle_streams() -> None:
+    """Let standard output and error spell what their encoding does not have."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, ValueError):
+            stream.reconfigure(errors="guided_sr.spell")  # type: ignore[union-attr]
 
 
 def print_error(code: str, text: str) -> None:
@@ -80,21 +113,28 @@ class Console:
         return show_progress(what, quiet=self.quiet)
 
 
-def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def print_table(
+    headers: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    text: Collection[str] = (),
+) -> None:
     """Print a table to standard output: drawn on a terminal, else aligned text.
 
     Args:
         headers: Name of each column; the first is text, the others figures.
         rows: Cells of each row.
+        text: Names of further columns of text, which begin at the left.
     """
+    left = [not number or name in text for number, name in enumerate(headers)]
     if sys.stdout.isatty():
         from rich.console import Console as Rich
         from rich.table import Table
         from rich.text import Text
 
         table = Table()
-        for number, header in enumerate(headers):
-            table.add_column(Text(header), justify="right" if number else "left")
+        for header, begins in zip(headers, left, strict=True):
+            table.add_column(Text(header), justify="left" if begins else "right")
         for row in rows:
             table.add_row(*(Text(cell) for cell in row))
         Rich().print(table)
@@ -103,7 +143,7 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         cells = [
-            cell.rjust(width) if number else cell.ljust(width)
-            for number, (cell, width) in enumerate(zip(line, widths, strict=True))
+            cell.ljust(width) if begins else cell.rjust(width)
+            for cell, width, begins in zip(line, widths, left, strict=True)
         ]
         out("  ".join(cells).rstrip())

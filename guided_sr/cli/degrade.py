@@ -103,7 +103,7 @@ def execute(args: argparse.Namespace) -> int:
     )
     shapes = (volume.data.shape, low.cropped.data.shape, low.data.shape)
     console.note(
-        " > ".join(" x ".join(map(str, shape)) for shape in dict.fromkeys(shapes))
+        " → ".join(" x ".join(map(str, shape)) for shape in dict.fromkeys(shapes))
         + " voxels"
     )
     out(str(path))

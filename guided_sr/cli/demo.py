@@ -75,13 +75,14 @@ def execute(args: argparse.Namespace) -> int:
     import numpy as np
 
     from guided_sr.cli.choose import choose_model
-    from guided_sr.cli.outputs import check_outputs, sidecar_of, write_file
+    from guided_sr.cli.outputs import check_outputs, sidecar_of
     from guided_sr.cli.pair import read_pair
     from guided_sr.datasets import head_phantom
     from guided_sr.errors import GuidedSRError, ReportError
     from guided_sr.evaluation import baselines, compare
     from guided_sr.evaluation.grids import lower_resolution
     from guided_sr.volumes import Volume, to_slices, write_volume
+    from guided_sr.volumes.writing import write_file
 
     console = Console(quiet=args.quiet)
     factor = args.scale

@@ -200,7 +200,7 @@ def _compare(args: argparse.Namespace) -> int:
     console.note(
         f"{count} {'slice' if count == 1 else 'slices'} across axis {across}"
         f" ({args.slices}){f', {empty} empty left out' if empty else ''}"
-        f"{'; mean +/- standard deviation' if count > 1 else ''}"
+        f"{'; mean ± standard deviation' if count > 1 else ''}"
     )
     print_table(*comparison.table())
     return 0

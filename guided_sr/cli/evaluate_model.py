@@ -160,7 +160,7 @@ def _honesty(
     methods: dict[str, Predict],
     console: Console,
 ) -> None:
-    from guided_sr.cli.outputs import write_file, write_json
+    from guided_sr.cli.outputs import write_json
     from guided_sr.evaluation.honesty import (
         honesty_rows,
         measure_honesty,
@@ -168,6 +168,7 @@ def _honesty(
         phantom_scenes,
     )
     from guided_sr.report.honesty import draw_honesty, honesty_tables
+    from guided_sr.volumes.writing import write_file
 
     scale = test.chosen.scale
     console.note("drawing heads ...")
@@ -223,7 +224,7 @@ def _stress(
 
 
 def _write_text(path: Path, text: str, args: argparse.Namespace) -> None:
-    from guided_sr.cli.outputs import write_file
+    from guided_sr.volumes.writing import write_file
 
     def write(file: Path) -> None:
         file.write_text(text, encoding="utf-8")

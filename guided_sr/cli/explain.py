@@ -262,12 +262,13 @@ def _save(
     import numpy as np
 
     from guided_sr._version import __version__
-    from guided_sr.cli.outputs import write_file, write_json
+    from guided_sr.cli.outputs import write_json
     from guided_sr.explain.limits import MEANINGS
     from guided_sr.explain.subject import BLUR
     from guided_sr.inference.result import INTENDED_USE
     from guided_sr.runtime import framework_versions
     from guided_sr.volumes import from_slices, write_volume
+    from guided_sr.volumes.writing import write_file
 
     source = pair.inputs.source
     assert source is not None  # the pair was read from files

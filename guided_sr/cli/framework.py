@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from guided_sr.cli.console import Console
 from guided_sr.errors import UsageError
+from guided_sr.machine import fast_format
 
 
 @contextlib.contextmanager
@@ -96,7 +97,4 @@ def precision_for(device: str, precision: str) -> str:
         return precision
     import keras
 
-    from guided_sr.runtime.precision import cpu_has_bfloat16
-
-    fast = keras.backend.backend() == "tensorflow" and cpu_has_bfloat16()
-    return "bfloat16" if fast else "float32"
+    return fast_format(gpu=False, backend=keras.backend.backend())

@@ -114,13 +114,14 @@ def execute(args: argparse.Namespace) -> int:
 def collect() -> dict[str, Any]:
     """Everything that is known without loading a framework."""
     from guided_sr._version import __version__
+    from guided_sr.machine import keras_backend
     from guided_sr.presets import cache_home, find_preset, list_presets
 
     return {
         "guided-sr": __version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "backend": _backend(),
+        "backend": keras_backend(),
         "packages": {name: _version(name) for name in _PACKAGES},
         "presets": {
             name: str(folder) if (folder := find_preset(name)) else None
@@ -145,21 +146,6 @@ def _version(name: str) -> str | None:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
-
-
-def _backend() -> str:
-    """The backend that Keras will take, by its own rules."""
-    if "KERAS_BACKEND" in os.environ:
-        return os.environ["KERAS_BACKEND"]
-    from pathlib import Path
-
-    home = os.environ.get("KERAS_HOME")
-    folder = Path(home) if home else Path(os.path.expanduser("~")) / ".keras"
-    try:
-        settings = json.loads((folder / "keras.json").read_text("utf-8"))
-        return str(settings.get("backend", "tensorflow"))
-    except (OSError, ValueError, AttributeError):
-        return "tensorflow"
 
 
 def _block(title: str, rows: dict[str, Any]) -> None:

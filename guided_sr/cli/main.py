@@ -32,7 +32,7 @@ from guided_sr.cli import (
     train,
     view,
 )
-from guided_sr.cli.console import CITATION, RESEARCH_USE, print_warning
+from guided_sr.cli.console import CITATION, RESEARCH_USE, print_warning, settle_streams
 from guided_sr.cli.options import Formatter
 from guided_sr.cli.outcome import INTERRUPTED, TERMINATED, Terminated, refuse
 from guided_sr.errors import GuidedSRWarning, UsageError
@@ -120,9 +120,7 @@ def main(argv: Sequence[str] | None = None, *, prefix: Sequence[str] = ()) -> in
     """
     arguments = [*prefix, *(sys.argv[1:] if argv is None else argv)]
     debug = "--debug" in arguments
-    for stream in (sys.stdout, sys.stderr):  # a terminal without UTF-8
-        with contextlib.suppress(AttributeError, ValueError):
-            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    settle_streams()
     if argv is None:
         signal.signal(signal.SIGTERM, _terminate)
     with warnings.catch_warnings():

@@ -77,7 +77,7 @@ def execute_list(args: argparse.Namespace) -> int:
         describe_preset,
         find_preset,
         list_presets,
-        scale_text,
+        served_text,
     )
 
     entries = {name: describe_preset(name) for name in list_presets()}
@@ -95,17 +95,19 @@ def execute_list(args: argparse.Namespace) -> int:
     rows = []
     for name, entry in entries.items():
         size = sum(file.get("bytes", 0) for file in entry.get("files", {}).values())
+        scale, span = scale_of(entry), entry.get("scale_range")
         rows.append(
             [
                 name,
-                scale_text(scale_of(entry)),
+                "?" if scale is None else served_text(scale, span and tuple(span)),
                 str(entry.get("stages", "?")),
                 f"{size / 1e6:.1f} MB",
                 "to download" if folders[name] is None else "here",
                 str(entry.get("description", "")),
             ]
         )
-    print_table(["preset", "scale", "stages", "size", "is", "description"], rows)
+    headers = ["preset", "scale", "stages", "size", "is", "description"]
+    print_table(headers, rows, text=("scale", "is", "description"))
     return 0
 
 

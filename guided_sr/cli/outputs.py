@@ -14,8 +14,7 @@ from typing import Any
 from guided_sr.errors import CannotCreateError, IOFailure, UsageError
 from guided_sr.volumes import refuse_same_file
 from guided_sr.volumes.locate import suffix_of
-from guided_sr.volumes.writing import json_text
-from guided_sr.volumes.writing import write_file as write_file
+from guided_sr.volumes.writing import json_text, write_file
 
 _WRITTEN = (".nii.gz", ".nii")
 _LONGEST_NAME = 255

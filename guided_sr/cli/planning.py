@@ -24,9 +24,10 @@ from guided_sr.errors import DataError, UsageError, noted_warnings
 from guided_sr.inference.cost import memory_gib, network_pixels, seconds
 from guided_sr.inference.guide import check_guide
 from guided_sr.inference.map_meanings import map_passes
-from guided_sr.inference.usage import check_usage
+from guided_sr.inference.usage import check_usage, warn_of_needless_voxels
 from guided_sr.inference.volume_inputs import VolumeInputs
 from guided_sr.inference.volume_plan import VolumePlan, target_for
+from guided_sr.machine import foreseen_format
 from guided_sr.physics.slice_profile import SliceProfile
 from guided_sr.presets import read_metadata, scale_text
 from guided_sr.volumes import (
@@ -130,9 +131,9 @@ class Job:
             ("back-projection", projection),
             ("registration", self._registration(args)),
             ("guide", self._guide_use(args)),
-            ("device", f"{args.device}, precision {args.precision}"),
+            ("device", f"{args.device}, {_precision(args)}"),
             ("memory", f"about {self.memory:.1f} GiB"),
-            ("time", self._time(args.precision)),
+            ("time", self._time(args)),
         ]
         for name, image in (("T2", self.t2), ("T1", self.t1)):
             if image is not None and image.extensions:
@@ -166,8 +167,8 @@ class Job:
             return f"used; compared with {instead} on slices of the T2, in the run"
         return f"auto: compared with {instead} on slices of the T2, in the run"
 
-    def _time(self, asked: str) -> str:
-        precision = "float32" if asked == "auto" else asked
+    def _time(self, args: argparse.Namespace) -> str:
+        precision = foreseen_format(args.precision, "cpu") or "float32"
         pixels = dict(zip((False, True), network_pixels(self.plan), strict=True))
         total = 0.0
         for model in self.chosen:
@@ -190,6 +191,8 @@ class Job:
             "guide_overlap": self.overlap,
             "registration": self._registration(args),
             "guide_use": self._guide_use(args),
+            "precision": args.precision,
+            "convolutions": foreseen_format(args.precision, args.device),
             "memory_gib": round(self.memory, 2),
             "warnings": list(self.warnings),
         }
@@ -301,11 +304,12 @@ def read_job(
     how = dict(how or {})
     of_guide = {name: value for name, value in how.items() if name != "frame"}
     with noted_warnings() as noticed:
-        shape = None
+        shape = affine = None
         if guided:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                shape = read_grid(files["t1"], name="T1", **of_guide)[1]
+                affine, shape = read_grid(files["t1"], name="T1", **of_guide)
+        warn_of_needless_voxels(plan.grid, affine, path=files["t2"])
         needed = memory_gib(plan, shape, maps=maps)
         memory.refuse_short_memory(needed, what="the result", path=files["t2"])
         t2 = read_examined(files["t2"], name="T2", **how)
@@ -352,11 +356,20 @@ def _cascade(model: Chosen, plan: VolumePlan) -> list[tuple[str, str]]:
         first, second = (plan.target_shape[axis] for axis in plan.within)
         what = f"{second} + {first} planes both ways, scale {plan.grid.slice_scale:.4g}"
         name = "through-plane"
-    sizes = " > ".join(f"{h}x{w}" for h, w in levels)
+    sizes = " → ".join(f"{h}x{w}" for h, w in levels)
     return [
         (name, f"{what}, {model.config.stages} stages: {sizes}"),
         ("model", model.describe()),
     ]
+
+
+def _precision(args: argparse.Namespace) -> str:
+    if args.precision != "auto":
+        return f"precision {args.precision}"
+    found = foreseen_format("auto", args.device)
+    if found is None:
+        return "precision auto: bfloat16 convolutions on a GPU, float32 without one"
+    return f"precision auto: {found} convolutions"
 
 
 def _grid(affine: np.ndarray, shape: tuple[int, ...]) -> str:

@@ -13,15 +13,13 @@ from typing import TYPE_CHECKING, Any
 from guided_sr.cli.console import CITATION, RESEARCH_USE, Console, out
 from guided_sr.cli.options import (
     BACK_PROJECTION,
-    add_compute,
     add_force,
     add_quiet,
-    add_reading,
     add_registration,
     new_parser,
     reading,
 )
-from guided_sr.cli.run_options import add_pair, add_plan, map_names
+from guided_sr.cli.run_options import add_dry_run, add_making, add_pair, map_names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
     from guided_sr.inference.result import Result
     from guided_sr.inference.volume_inputs import VolumeInputs
     from guided_sr.inference.volume_plan import VolumePlan
-    from guided_sr.volumes import Volume
 
 
 def tell_path(path: Path, made: bool) -> None:
@@ -87,14 +84,8 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
     )
     add_registration(files)
     add_force(files)
-    add_plan(parser.add_argument_group("plan"))
-    add_reading(parser)
-    add_compute(parser)
-    parser.add_argument(
-        "--dry-run",
-        action="store_true",
-        help="check everything, print the plan and stop",
-    )
+    add_making(parser)
+    add_dry_run(parser, "check everything, print the plan")
     add_quiet(parser)
     parser.set_defaults(execute=execute, **ALONE)
 
@@ -186,15 +177,14 @@ def execute(args: argparse.Namespace) -> int:
     _tell_guide_use(console, result)
     for name in args.maps:
         console.note(f"map: {map_path(path, name)}\n  {MAPS[name].cannot}")
-    misfit = _field_of_view_misfit(job.t2, path)
     console.note(
-        f"field of view kept to {misfit:.1e} mm; {time.perf_counter() - begun:.0f} s"
-        f" in all, {result.provenance['seconds']:.0f} s of it in the networks"
+        f"field of view kept to {result.qc['field_of_view_mm']:g} mm;"
+        f" {time.perf_counter() - begun:.0f} s in all,"
+        f" {result.provenance['seconds']:.0f} s of it in the networks"
     )
     console.note(f"quality: {result.qc['verdict']}")
     for reason in result.qc["reasons"]:
-        if reason not in result.warnings:  # those stand above
-            console.note(f"  {reason}")
+        console.note(f"  {reason}")
     console.note(f"{RESEARCH_USE} Cite: {CITATION}")
     args.tell(path, True)
     return 0
@@ -211,15 +201,19 @@ def _predict(
     from guided_sr.cli.framework import load_framework, precision_for
 
     load_framework(console, debug=args.debug)
+    from guided_sr.machine import foreseen_format
     from guided_sr.model.prediction import predict_volume
     from guided_sr.physics.back_projection import BackProjection
-    from guided_sr.runtime import device_scope
+    from guided_sr.runtime import device_scope, resolve_precision
 
     how = None
     if args.back_projection is not None:
         how = BackProjection.of(BACK_PROJECTION[args.back_projection])
+    precision = precision_for(args.device, args.precision)
+    if foreseen_format(args.precision, args.device) is None:  # left open by the plan
+        taken = resolve_precision(precision).removeprefix("mixed_")
+        console.note(f"precision auto: {taken} convolutions")
     with device_scope(args.device), console.progress("slices") as advance:
-        precision = precision_for(args.device, args.precision)
         return predict_volume(
             inputs,
             [
@@ -253,15 +247,15 @@ def _loaded(name: str, _config: str, precision: str, _device: str) -> Any:
 
 def _tell_guide_use(console: Console, result: Result) -> None:
     """Say what the T1 was worth, and whether it was used."""
+    from guided_sr.inference.worth import worth_text
+
     known = result.provenance["guide_use"]
     for name in ("in_plane", "through_plane"):
         if name in known:
             test = known[name]
-            console.note(
-                f"guide: {test['gain_db']:+.2f} dB with the T1 on {test['slices']}"
-                f" slices held out ({name.replace('_', '-')}): it is"
-                f" {'used' if test['used'] else 'left out'}"
-            )
+            worth = worth_text(test["gain_db"], test["spread_db"], test["slices"])
+            done = "used" if test["used"] else "left out"
+            console.note(f"guide, {name.replace('_', '-')}: {worth}; it is {done}")
 
 
 def _nothing_to_do(
@@ -318,13 +312,3 @@ def _is_ours(path: Path) -> bool:
     from guided_sr.cli.outputs import read_sidecar
 
     return bool(read_sidecar(path))
-
-
-def _field_of_view_misfit(t2: Volume, path: Path) -> float:
-    """Largest distance of an outer corner of the saved image from the T2's, in mm."""
-    from nibabel.nifti1 import Nifti1Image
-
-    from guided_sr.volumes import corner_gap
-
-    saved = Nifti1Image.from_filename(path)
-    return corner_gap(saved.affine, saved.shape, t2.affine, t2.data.shape)

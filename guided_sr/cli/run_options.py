@@ -1,11 +1,16 @@
-"""Options that ``run`` and ``check`` share. argparse and nothing more."""
+"""Options that ``run``, ``check`` and ``bids`` share. argparse and nothing more."""
 
 from __future__ import annotations
 
 import argparse
 import re
 
-from guided_sr.cli.options import BACK_PROJECTION, scale
+from guided_sr.cli.options import (
+    BACK_PROJECTION,
+    add_compute,
+    add_reading,
+    scale,
+)
 
 
 def add_pair(group: argparse._ActionsContainer) -> None:
@@ -21,7 +26,24 @@ def add_pair(group: argparse._ActionsContainer) -> None:
     )
 
 
-def add_plan(group: argparse._ActionsContainer) -> None:
+def add_making(parser: argparse.ArgumentParser) -> None:
+    """Add all that decides how a result is made: plan, doubtful images, computing."""
+    _add_plan(parser.add_argument_group("plan"))
+    add_reading(parser)
+    add_compute(parser)
+
+
+def add_dry_run(parser: argparse._ActionsContainer, what: str) -> None:
+    """Add ``--dry-run``.
+
+    Args:
+        parser: What it becomes an option of.
+        what: What is still done, and printed.
+    """
+    parser.add_argument("--dry-run", action="store_true", help=f"{what} and stop")
+
+
+def _add_plan(group: argparse._ActionsContainer) -> None:
     """Add what decides on axes, factors, models and back-projection."""
     group.add_argument(
         "--scale",

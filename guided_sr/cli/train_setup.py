@@ -173,7 +173,7 @@ class Setup:
             (
                 "cascade",
                 f"scale {scale_text(self.scale)}, {self.stages} stages; {sizes}: "
-                + " > ".join(f"{h}x{w}" for h, w in levels),
+                + " → ".join(f"{h}x{w}" for h, w in levels),
             ),
             ("network", f"{self.backbone}, guide {'T1' if self.guided else 'none'}"),
             ("back-projection", self.back_projection.method or "none"),

@@ -54,29 +54,26 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Read the images, serve them until interrupted.
+    """Read the images, serve them until interrupted or terminated, which is no fault.
 
     Raises:
         GuidedSRError: If an image cannot be used, or the port is taken.
     """
     from pathlib import Path
 
-    from guided_sr.cli.outcome import Terminated
     from guided_sr.view.scene import Scene
     from guided_sr.view.server import ViewServer
 
     console = Console(quiet=args.quiet)
     with ViewServer(Scene.of(Path(args.image)), port=args.port) as server:
-        out(server.url)
-        console.note("on this machine alone; Ctrl-C ends it")
-        if not args.no_browser:
-            import webbrowser
-
-            webbrowser.open(server.url)
         try:
+            out(server.url)
+            console.note("on this machine alone; Ctrl-C ends it")
+            if not args.no_browser:
+                import webbrowser
+
+                webbrowser.open(server.url)
             server.serve_forever()
-        except Terminated:
-            raise
-        except KeyboardInterrupt:  # how the command is meant to end
+        except KeyboardInterrupt:  # how it is meant to end, by SIGTERM as well
             console.note("ended")
     return 0

@@ -247,5 +247,5 @@ def _deviation(values: Sequence[float]) -> float | None:
 
 
 def _with_deviation(mean: float, deviation: float | None, digits: int) -> str:
-    spread = "" if deviation is None else f" +/- {deviation:.{digits}f}"
+    spread = "" if deviation is None else f" ± {deviation:.{digits}f}"
     return f"{mean:.{digits}f}{spread}"

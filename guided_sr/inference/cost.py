@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from guided_sr.inference.map_meanings import map_passes
+from guided_sr.machine import cpu_has_amx
 from guided_sr.physics.cascade_plan import CascadePlan
 
 if TYPE_CHECKING:
@@ -22,8 +23,11 @@ BASE_GIB = 1.5
 BLOCK_BYTES = 2**28
 """One block of the last back-projection, with its copies."""
 
-TFLOPS = {"float32": 0.25, "bfloat16": 1.0}
-"""Throughput that two cores reached, in 10^12 operations a second."""
+TFLOPS = {"float32": 0.25, "bfloat16": 0.37}
+"""Throughput of two cores in 10^12 operations a second; bfloat16 by AVX-512."""
+
+TFLOPS_AMX = 1.0
+"""That of bfloat16 by AMX."""
 
 
 def array_bytes(
@@ -75,7 +79,9 @@ def network_pixels(plan: VolumePlan) -> tuple[int, int]:
 
 def seconds(pixels: int, parameters: int, precision: str) -> float:
     """About how long two cores take; each weight multiplies each pixel once."""
-    return 2.0 * pixels * parameters / (TFLOPS[precision] * 1e12)
+    amx = precision == "bfloat16" and cpu_has_amx()
+    rate = TFLOPS_AMX if amx else TFLOPS[precision]
+    return 2.0 * pixels * parameters / (rate * 1e12)
 
 
 def _pixels(plan: CascadePlan) -> int:

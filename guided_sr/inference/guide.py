@@ -101,7 +101,7 @@ def check_guide(t1: Volume, t2: Volume, grid: TargetGrid) -> None:
     refuse_other_person(t2.path, t1.path)
     steps = grid.target_affine[:3, :3]
     wanted, observed = np.linalg.norm(steps, axis=0), voxel_sizes(grid.affine)
-    spacing = spacing_along(t1, steps)
+    spacing = spacing_along(t1.affine, steps)
     for kind, axes in (("in-plane", grid.in_plane), ("slice", (grid.slice_axis,))):
         coarse = [a for a in axes if a in grid.enlarged]
         if not coarse:
@@ -122,8 +122,10 @@ def check_guide(t1: Volume, t2: Volume, grid: TargetGrid) -> None:
             )
 
 
-def spacing_along(volume: Volume, steps: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Distance in mm of a volume's voxels along each of the steps (columns)."""
-    inward = np.linalg.inv(volume.affine[:3, :3])
+def spacing_along(
+    affine: NDArray[np.float64], steps: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Distance in mm of an image's voxels along each of the steps (columns)."""
+    inward = np.linalg.inv(affine[:3, :3])
     directions = steps / np.linalg.norm(steps, axis=0)
     return 1.0 / np.linalg.norm(inward @ directions, axis=0)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from guided_sr.inference.cascade import FOREGROUND, run_cascade
 from guided_sr.inference.volume_inputs import VolumeInputs
+from guided_sr.inference.worth import worth_text
 from guided_sr.physics.back_projection import BackProjection
 from guided_sr.physics.cascade_plan import CascadePlan
 
@@ -76,11 +77,8 @@ class GuideTest:
 
     def describe(self) -> str:
         """The figures in one line."""
-        return (
-            f"{self.gain_db:+.2f} dB with the T1 on {self.slices} slices of the T2 that"
-            f" were held out (spread {self.spread_db:.2f} dB, needed"
-            f" {self.needed_db:+g} dB)"
-        )
+        worth = worth_text(self.gain_db, self.spread_db, self.slices)
+        return f"{worth}, {self.needed_db:+g} dB needed"
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain data for JSON."""

@@ -35,6 +35,7 @@ INTENDED_USE = (
 
 
 _GROUPS = ("in_plane", "through_plane")
+_MISFIT_DIGITS = 4  # of mm
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,10 +58,12 @@ class Result:
             deviation of the T2's noise as a share of its intensity range, where the
             back-projection was regularised by it (else `None`), and ``epsilon``, that
             regularisation: a result that is not to reproduce noise leaves about as
-            much unexplained. ``guide_gain_db``, what the T1 was worth on slices that
-            were held out (see `GuideTest`), and ``guide_used``, whether the result was
-            made with it. ``verdict``, which is PASS, LOOK or FAIL, and ``reasons``, a
-            sentence each (see `judge`).
+            much unexplained. ``field_of_view_mm``, the largest distance of a corner of
+            the saved image from the T2's, to 0.0001 mm. ``guide_gain_db``, what the T1
+            was worth on ``guide_slices`` slices that were held out,
+            ``guide_spread_db``, its deviation from slice to slice (see `GuideTest`),
+            and ``guide_used``, whether the result was made with it. ``verdict``, which
+            is PASS, LOOK or FAIL, and ``reasons``, a sentence each (see `judge`).
         maps: Images that go with it, in the units of the T2; `MAPS` tells what each
             shows and what it cannot. ``"consistency"``, always there, lies on the T2's
             own grid; ``"uncertainty"`` and ``"guide_influence"``, made on request, on
@@ -190,6 +193,8 @@ def volume_result(
         if volume is not None
     }
     (before, after), how = estimate.misfit, estimate.back_projection
+    tests = [guide_use[name] for name in _GROUPS if name in guide_use]
+    worth: dict[str, Any] = min(tests, key=lambda one: one["gain_db"], default={})
     residual = plan.orientation.undo(estimate.residual)
     data, affine = plan.orientation.undo(estimate.data), plan.grid.target_affine
     qc: dict[str, Any] = {
@@ -199,13 +204,11 @@ def volume_result(
         "guide_overlap": None if guide is None else guide.overlap,
         "noise": None if estimate.noise is None else estimate.noise.sigma,
         "epsilon": how.number if how.method == "exact" else None,
-        "field_of_view_mm": corner_gap(
-            affine, data.shape, inputs.t2.affine, inputs.t2.data.shape
-        ),
+        "field_of_view_mm": _misfit_mm(affine, data.shape, inputs.t2),
         "finite": bool(np.isfinite(data).all()),
-        "guide_gain_db": min(
-            (guide_use[k]["gain_db"] for k in _GROUPS if k in guide_use), default=None
-        ),
+        "guide_gain_db": worth.get("gain_db"),
+        "guide_spread_db": worth.get("spread_db"),
+        "guide_slices": worth.get("slices"),
         "guide_used": bool(guide_use["used"]),
     }
     registration = None if guide is None else guide.registration.to_dict()
@@ -248,3 +251,14 @@ def volume_result(
             },
         },
     )
+
+
+def _misfit_mm(
+    affine: NDArray[np.float64], shape: tuple[int, ...], t2: Volume
+) -> float:
+    """Largest distance of a corner of an image from the T2's, in mm.
+
+    Of the affine as a file holds it, in float32; what that rounds off is no shift.
+    """
+    stored = affine.astype(np.float32).astype(np.float64)
+    return round(corner_gap(stored, shape, t2.affine, t2.data.shape), _MISFIT_DIGITS)

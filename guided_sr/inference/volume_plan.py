@@ -310,7 +310,9 @@ def _serving(
 
 def _unserved(asked: object, model: Served) -> UnknownScaleError:
     if isinstance(asked, Sequence):
-        asked = scale_text([float(f"{factor:.4g}") for factor in asked])
+        factors = [float(f"{factor:.4g}") for factor in asked]
+        both = model.through_plane and rows_only(factors)
+        asked = f"{factors[0]:g}" if both else scale_text(factors)
     known = served_text(model.scale, model.scale_range)
     return UnknownScaleError(
         f"the model was not trained for scale {asked}; it knows {known}",

@@ -20,7 +20,7 @@ from guided_sr.inference.map_meanings import chosen_maps
 from guided_sr.inference.noise import settled
 from guided_sr.inference.probe import probe
 from guided_sr.inference.result import Result
-from guided_sr.inference.usage import check_usage
+from guided_sr.inference.usage import check_usage, warn_of_needless_voxels
 from guided_sr.inference.volume_inputs import VolumeInputs
 from guided_sr.inference.volume_plan import (
     VolumePlan,
@@ -228,6 +228,8 @@ class GuidedSRModel(LearningModel):
             inputs = VolumeInputs.prepare(low, t1 if guided else None, plan, **placing)
             if strict is not None:
                 guide = None if inputs.guide is None else inputs.guide.volume
+                affine = None if guide is None else guide.affine
+                warn_of_needless_voxels(grid, affine, path=low.path)
                 for model, one in zip(models, served, strict=True):
                     check_usage(
                         model.metadata,

@@ -15,6 +15,9 @@ Range = tuple[float, float]
 
 _SLACK = 1e-3
 
+SLICE_AXIS = "along the slice axis"
+"""What a factor of rows alone is said to be."""
+
 
 def rows_only(scale: Sequence[float]) -> bool:
     """Whether a scale enlarges rows and leaves columns as they are."""
@@ -63,7 +66,11 @@ def scale_text(scale: Sequence[float] | None) -> str:
 
 
 def served_text(scale: Factors, scale_range: Range | None) -> str:
-    """What a model serves: ``"4"``, ``"4x1"`` or ``"2x1 to 6x1"``."""
+    """What a model serves: ``"4"`` or ``"2 to 6 along the slice axis"``."""
+    if rows_only(scale):
+        low, high = (scale[0],) * 2 if scale_range is None else scale_range
+        factors = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+        return f"{factors} {SLICE_AXIS}"
     if scale_range is None:
         return scale_text(scale)
     ends = (

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from guided_sr.inference.result import Result
+from guided_sr.inference.worth import worth_text
 from guided_sr.volumes.target import triple_text
 
 __all__ = ["plan_rows", "provenance_rows", "quality_rows"]
@@ -30,7 +31,7 @@ _QUALITY = {
     ),
     "guide_overlap": ("covered by the T1", "share of the T2's field of view"),
     "guide_gain_db": (
-        "gain by the T1 in dB",
+        "gain by the T1",
         "on slices of the T2 that were made coarser and brought back, with and without",
     ),
     "guide_used": ("the T1 was used", ""),
@@ -69,7 +70,7 @@ def plan_rows(result: Result) -> Rows:
             if cascade is not None:
                 levels = range(cascade.stages + 1)
                 sizes = ("x".join(map(str, cascade.level_shape(k))) for k in levels)
-                rows.append((name, " > ".join(sizes)))
+                rows.append((name, " → ".join(sizes)))
     if both:
         profile = result.plan.profile
         rows.append(("slice profile", f"{profile.shape}, gap {100 * profile.gap:g} %"))
@@ -92,11 +93,20 @@ def quality_rows(qc: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """
     rows = []
     for key, value in qc.items():
-        if value is None:
+        if value is None or key in ("guide_spread_db", "guide_slices"):
             continue
         name, note = _QUALITY.get(key, (key.replace("_", " "), ""))
-        rows.append((name, _text(value), note))
+        text = _gain(qc) if key == "guide_gain_db" else _text(value)
+        rows.append((name, text, note))
     return rows
+
+
+def _gain(qc: Mapping[str, Any]) -> str:
+    """The gain with its spread; alone in a result of an earlier version."""
+    gain, spread = qc["guide_gain_db"], qc.get("guide_spread_db")
+    if spread is None:
+        return f"{gain:+.2f} dB"
+    return worth_text(gain, spread, qc["guide_slices"])
 
 
 def provenance_rows(provenance: Mapping[str, Any]) -> Rows:

@@ -56,7 +56,9 @@ def _tensorflow_call(network: keras.Model) -> Call:
     def call(inputs: dict[str, Any]) -> Any:
         return _alive(kept)(inputs, training=False)
 
-    return call
+    # TensorFlow takes the traces of several networks for one that is traced again and
+    # again, and warns of it, unless it is asked for the one trace that there is
+    return call.get_concrete_function()
 
 
 def _jax_call(network: keras.Model) -> Call:

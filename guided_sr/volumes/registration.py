@@ -135,7 +135,7 @@ class Registration:
         before, after = self.information
         found = (
             f"misfit {self.misfit.mm:.2f} mm, {self.misfit.degrees:.2f} degrees,"
-            f" mutual information {before:.3f} > {after:.3f}"
+            f" mutual information {before:.3f} → {after:.3f}"
         )
         done = "the T1 is moved" if self.applied else "the T1 is left where it is"
         return f"{self.mode}, {found}: {done}"

@@ -1,34 +1,19 @@
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
-from guided_sr.view.scene import Scene
 from guided_sr.view.server import ViewServer
 
 READY = "document.body.dataset.ready"
 WHERE = "Array.from(document.querySelectorAll('output')).map((o) => o.textContent)"
 
 
-@pytest.fixture
-def server(saved_result: Path) -> Iterator[ViewServer]:
-    with ViewServer(Scene.of(saved_result)) as one:
-        thread = threading.Thread(target=one.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
-        yield one
-        one.shutdown()
-        thread.join()
-
-
 def test_a_click_in_one_image_moves_the_crosshair_in_all(
-    tab: Any, server: ViewServer
+    tab: Any, view_server: ViewServer
 ) -> None:
-    tab.open(server.url)
+    tab.open(view_server.url)
     tab.wait(f"{READY} !== undefined")
     assert tab.evaluate(READY) == "yes", tab.complaints
     titles = "Array.from(document.querySelectorAll('h2')).map((h) => h.textContent)"
@@ -52,12 +37,16 @@ def test_a_click_in_one_image_moves_the_crosshair_in_all(
         assert np.abs(tab.picture(f"#canvas-{key}") - seen).max() > 0.3, key
 
     assert tab.requests
-    assert all(one.startswith((server.url, "data:", "blob:")) for one in tab.requests)
+    assert all(
+        one.startswith((view_server.url, "data:", "blob:")) for one in tab.requests
+    )
     assert tab.complaints == []
 
 
-def test_the_page_may_not_fetch_from_elsewhere(tab: Any, server: ViewServer) -> None:
-    tab.open(server.url)
+def test_the_page_may_not_fetch_from_elsewhere(
+    tab: Any, view_server: ViewServer
+) -> None:
+    tab.open(view_server.url)
     tab.wait(f"{READY} !== undefined")
     tab.evaluate(
         "fetch('https://example.org/x').then(() => { window.went = 'out'; },"

@@ -7,16 +7,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import nibabel as nib
 import numpy as np
 import pytest
 
 from guided_sr.cli.main import main
-from guided_sr.volumes import Volume, write_volume
+from guided_sr.volumes import Volume, voxel_sizes, write_volume
 
 
 @pytest.fixture(scope="session")
 def slice_dir(random_model: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A saved slice model that serves 2x1 to 6x1."""
+    """A saved slice model that serves 2 to 6 along the slice axis."""
     model = random_model((4.0, 1.0), scale_range=(2.0, 6.0))
     return model.save_preset(tmp_path_factory.mktemp("models") / "tiny_slice")
 
@@ -37,9 +38,12 @@ def test_check_tells_grids_axes_models_and_cost(
     no_framework: None,
     listing: Any,
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     before = listing(tmp_path)
+    monkeypatch.setattr("guided_sr.machine.cpu_has_bfloat16", lambda: True)
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
     assert main(["check", *thick_files, "--model", str(slice_dir)]) == 0
     shown = capsys.readouterr().out
     for part in (
@@ -51,7 +55,8 @@ def test_check_tells_grids_axes_models_and_cost(
         "covers 100 % of the T2",
         "auto: the misfit is measured in the run",
         "GiB",
-        "on two cores",
+        "on two cores in bfloat16",
+        "auto, precision auto: bfloat16 convolutions",
         "gaussian, gap 0 %",
     ):
         assert part in shown
@@ -67,6 +72,8 @@ def test_check_prints_json(
     assert plan["plan"]["target_shape"] == [24, 28, 24]
     assert plan["models"] == ["tiny_slice"]
     assert plan["memory_gib"] > 1
+    assert plan["precision"] == "auto"
+    assert "convolutions" in plan
     assert plan["warnings"] == []
 
 
@@ -78,7 +85,37 @@ def test_a_factor_out_of_the_range_names_the_range(
 ) -> None:
     more = ["--model", str(slice_dir), "--scale", "8"]
     assert main(["check", *thick_files, *more]) == 64
-    assert "it knows 2x1 to 6x1" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "not trained for scale 8; it knows 2 to 6 along the slice axis" in told
+
+
+def test_a_scale_without_preset_is_said_as_it_was_given(
+    thick_files: list[str], no_framework: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", *thick_files, "--scale", "9"]) == 64
+    told = capsys.readouterr().err
+    assert "no preset was trained for scale 9 along the slice axis" in told
+    assert "known are 2 to 6 along the slice axis (grdn_t2_slice" in told
+
+
+def test_voxels_finer_than_anything_useful_are_the_first_warning(
+    thick_files: list[str],
+    model_dir: Path,
+    no_framework: None,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    finer = ["--model", str(model_dir)]
+    assert main(["check", *thick_files, *finer]) == 0
+    assert "finer than anything useful" not in capsys.readouterr().err  # 0.5 mm
+    for path in thick_files[1::2]:
+        image = nib.load(path)
+        thin = np.diag([0.4, 0.4, voxel_sizes(image.affine)[2], 1.0])
+        write_volume(path, image.get_fdata(), thin, force=True)
+    assert main(["check", *thick_files, *finer]) == 0
+    first = capsys.readouterr().err.splitlines()[0]
+    assert "voxels of 0.2 mm in-plane, finer than anything useful" in first
+    assert "the T2 has 0.4 mm, the T1 0.4 mm there" in first
+    assert "enlarge the slices, of 4 mm, instead: --axes slice" in first
 
 
 @pytest.mark.parametrize("slices_mm", [1.25, 1.5, 2.0, 3.3, 6.0])
@@ -135,15 +172,16 @@ def test_presets_are_chosen_for_both_groups(
     monkeypatch.delitem(presets, "grdn_t2_light_x2")
     capsys.readouterr()
     assert main(["check", *thick_files, "--scale", "2x2x4"]) == 64
-    assert "known are 2x1 to 6x1 (grdn_t2_slice, " in capsys.readouterr().err
+    assert (
+        "known are 2 to 6 along the slice axis (grdn_t2_slice, "
+        in capsys.readouterr().err
+    )
 
 
 def test_run_thins_slices_in_the_orientation_of_the_file(
     thick: dict[str, Volume], slice_dir: Path, tmp_path: Path
 ) -> None:
     """A sagittal copy: axes permuted, one reversed."""
-    import nibabel as nib
-
     for key in ("t2", "t1"):
         image = nib.Nifti1Image(thick[key].data, thick[key].affine)
         turned = image.as_reoriented(np.array([[1, 1], [2, -1], [0, 1]]))

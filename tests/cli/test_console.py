@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import io
 import os
 import sys
 from pathlib import Path
 
 import pytest
 
-from guided_sr.cli.console import Console, print_table
+from guided_sr.cli.console import (
+    Console,
+    print_table,
+    print_warning,
+    settle_streams,
+)
 from guided_sr.cli.framework import quiet_framework
 from guided_sr.cli.outputs import result_name
 
@@ -29,6 +35,38 @@ def test_a_table_holds_every_cell_drawn_or_plain(
     shown = capsys.readouterr().out
     for cell in ("method", "PSNR", "cubic [/red]", "26.1", "29.0"):
         assert cell in shown
+
+
+@pytest.mark.parametrize("tty", [False, True])
+def test_columns_of_text_begin_at_the_left(
+    tty: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: tty, raising=False)
+    rows = [["a", "9.5", "short"], ["b", "10.25", "rather long"]]
+    print_table(["name", "size", "what"], rows, text=("what",))
+    shown = capsys.readouterr().out.splitlines()
+    one, other = (next(x for x in shown if size in x) for size in ("9.5", "10.25"))
+    assert one.index("short") == other.index("rather long")
+    assert one.index("9.5") + 3 == other.index("10.25") + 5
+
+
+@pytest.mark.parametrize(
+    ("encoding", "seen"),
+    [
+        ("utf-8", "24x24 → 48x48, ± 0.3 é 脳"),
+        ("latin-1", r"24x24 -> 48x48, ± 0.3 é \u8133"),
+        ("ascii", r"24x24 -> 48x48, +/- 0.3 \xe9 \u8133"),
+    ],
+)
+def test_what_an_encoding_does_not_have_is_spelled(
+    encoding: str, seen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = io.BytesIO()
+    stream = io.TextIOWrapper(written, encoding=encoding)
+    monkeypatch.setattr(sys, "stderr", stream)
+    settle_streams()
+    print_warning("24x24 → 48x48, ± 0.3 é 脳")
+    assert written.getvalue().decode(encoding) == f"WARNING {seen}\n"
 
 
 def test_on_a_terminal_facts_and_progress_are_drawn(

@@ -19,6 +19,10 @@ def test_list_prints_what_the_registry_holds(
     assert main(["models", "list"]) == 0
     shown = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in shown[1:]] == list_presets()
+    (slices,) = (line for line in shown if line.startswith("grdn_t2_slice "))
+    assert " 2 to 6 along the slice axis " in slices
+    begin = shown[0].index("description")  # and so do all of them
+    assert all(line[begin - 1] == " " != line[begin] for line in shown[1:])
 
 
 def test_list_tells_scale_stages_size_and_whether_it_is_here(

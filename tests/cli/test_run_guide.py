@@ -10,6 +10,7 @@ import pytest
 
 from guided_sr import degrade, head_phantom
 from guided_sr.cli.main import main
+from guided_sr.inference.worth import worth_text
 from guided_sr.volumes import target_affine, write_volume
 
 HURTS = "the T1 does not help"
@@ -51,7 +52,9 @@ def test_a_t1_that_fits_is_used_and_maps_are_written(
     assert known["model"]["name"] == "grdn_t2_x4"
     assert known["guide_use"]["in_plane"]["unguided"]["weights_sha256"]
     told = capsys.readouterr().err
-    assert "it is used" in told
+    worth = known["guide_use"]["in_plane"]
+    said = worth_text(worth["gain_db"], worth["spread_db"], worth["slices"])
+    assert f"guide, in-plane: {said}; it is used" in told
     assert "It cannot tell right detail from wrong" in told
     assert (scans / "right_guide_influence.nii.gz").is_file()
     assert run(scans, "t1.nii.gz", "right.nii.gz") == 0
@@ -72,6 +75,12 @@ def test_a_t1_that_does_not_fit_is_left_out_and_that_is_remembered(
     assert "grdn_t2_x4_noguide" in told  # the plan says what may take over
     assert HURTS in told
     assert "it is left out" in told
+    listed = told.partition("quality: LOOK\n")[2].splitlines()
+    reasons = known["qc"]["reasons"]
+    assert [line.strip() for line in listed[: len(reasons)]] == reasons
+    assert any(HURTS in one for one in reasons)
+    misfit = known["qc"]["field_of_view_mm"]
+    assert f"field of view kept to {misfit:g} mm" in told
     assert run(scans, "moved.nii.gz", "wrong.nii.gz") == 0
     assert "up to date" in capsys.readouterr().err
     assert run(scans, "moved.nii.gz", "wrong.nii.gz", "--guide-use", "never") == 73

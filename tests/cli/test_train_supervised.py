@@ -37,7 +37,7 @@ def test_a_model_learns_from_sharp_images(
     assert main(command) == 0
     captured = capsys.readouterr()
     assert captured.out == f"{model}\n"
-    assert "1 stages; sizes of the first pair: 24x24 > 48x48" in captured.err
+    assert "1 stages; sizes of the first pair: 24x24 → 48x48" in captured.err
     (line,) = [x for x in captured.err.splitlines() if x.startswith("stage 1 of 1")]
     assert "psnr " in line
     record = json.loads((model / "metadata.json").read_text("utf-8"))["training"]

@@ -19,7 +19,10 @@ def _hear_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def test_view_serves_until_it_is_interrupted(saved_result: Path) -> None:
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_view_serves_until_it_is_ended_and_that_is_no_fault(
+    end: signal.Signals, saved_result: Path
+) -> None:
     command = [sys.executable, "-m", "guided_sr", "view", str(saved_result)]
     with (
         subprocess.Popen(
@@ -39,10 +42,11 @@ def test_view_serves_until_it_is_interrupted(saved_result: Path) -> None:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(url) as answer:
             assert b"niivue.umd.js" in answer.read()
-        process.send_signal(signal.SIGINT)
+        process.send_signal(end)
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors
-    assert "Traceback" not in errors
+    told = ["on this machine alone; Ctrl-C ends it", "ended"]
+    assert errors.splitlines() == told
 
 
 def test_a_taken_port_ends_with_75_and_a_way_out(

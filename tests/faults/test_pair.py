@@ -124,8 +124,8 @@ def test_odd_sizes_and_scales_keep_the_edges(scene):
     scene.change("t2", lambda data: data[:23, :21])
     ran = scene.program(scene.command("--model", model))
     assert ran.code == 0, ran.err
-    assert "3 slices, scale 2.5, 2 stages: 23x21 > " in ran.err
-    assert " > 58x53\n" in ran.err
+    assert "3 slices, scale 2.5, 2 stages: 23x21 → " in ran.err
+    assert " → 58x53\n" in ran.err
     low, high = nib.load(scene.t2), nib.load(scene.out)
     gap = corners(high.affine, high.shape) - corners(low.affine, low.shape)
     assert np.abs(gap).max() < 1e-4

@@ -65,3 +65,9 @@ def test_time_grows_with_the_pixels_of_all_levels():
         0,
     )
     assert seconds(10**6, 10**6, "float32") == pytest.approx(8.0)
+
+
+@pytest.mark.parametrize(("amx", "wanted"), [(True, 2.0), (False, 2.0 / 0.37)])
+def test_bfloat16_takes_as_long_as_its_unit_does(monkeypatch, amx, wanted):
+    monkeypatch.setattr("guided_sr.inference.cost.cpu_has_amx", lambda: amx)
+    assert seconds(10**6, 10**6, "bfloat16") == pytest.approx(wanted)

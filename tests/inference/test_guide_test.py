@@ -32,7 +32,6 @@ def test_full_slices_are_chosen_all_over_a_stack():
 def test_a_test_says_its_figures_and_what_follows():
     assert GuideTest(0.2, 0.1, 12).hurts
     assert not GuideTest(0.9, 0.1, 12).hurts
-    assert "+0.90 dB with the T1 on 12 slices" in GuideTest(0.9, 0.1, 12).describe()
     assert GuideTest(0.12345, 0.1, 12).to_dict() == {
         "gain_db": 0.123,
         "spread_db": 0.1,
@@ -47,6 +46,8 @@ def test_a_guide_that_helps_is_used_and_its_worth_told(printing, sharp_pair):
     assert result.qc["guide_used"]
     assert result.qc["guide_gain_db"] > 0.5
     known = result.provenance["guide_use"]
+    assert result.qc["guide_spread_db"] == known["in_plane"]["spread_db"] > 0.0
+    assert result.qc["guide_slices"] == 6
     assert known["asked"] == "auto"
     assert known["in_plane"]["slices"] == 6
     assert known["in_plane"]["unguided"]["name"] == "unguided"

@@ -74,7 +74,7 @@ def test_a_single_model_decides_what_is_enlarged():
         ([IN_PLANE], {"axes": "slice"}, UsageError, "enlarges the in-plane axes"),
         ([IN_PLANE], {"scale": 3}, UnknownScaleError, "scale 3; it knows 2"),
         ([IN_PLANE], {"scale": (4, 4)}, UnknownScaleError, "scale 4; it knows 2"),
-        ([SLICES], {"scale": 7}, UnknownScaleError, "7x1; it knows 2x1 to 6x1"),
+        ([SLICES], {"scale": 7}, UnknownScaleError, "7; it knows 2 to 6 along"),
         ([SLICES], {"scale": (2, 2, 2)}, UsageError, "no model for the in-plane"),
     ],
 )

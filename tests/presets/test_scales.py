@@ -43,6 +43,8 @@ def test_scales_in_words():
     assert scale_text((4.0, 1.0)) == "4x1"
     assert scale_text(None) == "?"
     assert served_text((4.0, 4.0), None) == "4"
-    assert served_text(*SLICES) == "2x1 to 6x1"
+    assert served_text(*SLICES) == "2 to 6 along the slice axis"
+    assert served_text((4.0, 1.0), None) == "4 along the slice axis"
+    assert served_text((4.0, 4.0), (2.0, 6.0)) == "2 to 6"
     assert rows_only((4.0, 1.0))
     assert not rows_only((4.0, 4.0))

@@ -43,13 +43,13 @@ class Page(HTMLParser):
 
 def test_the_page_has_every_part(result: Result) -> None:
     page = Page(render_report(result))
-    parts = ["verdict", "warnings", "plan", "swap", "edges", "maps", "map-consistency"]
+    parts = ["verdict", "plan", "swap", "edges", "maps", "map-consistency"]
     assert page.ids == [*parts, "histogram", "quality", "provenance", "citation"]
     for text in (
         result.sidecar()["IntendedUse"],
         CITATION,
         "24 x 28 x 8 voxels of 1 x 1 x 4 mm",
-        "8x24 > 16x24 > 32x24",
+        "8x24 → 16x24 → 32x24",
         "guided-sr run -i t2.nii.gz",
         result.provenance["inputs"]["t1"]["sha256"],
         "unexplained in the result",
@@ -78,6 +78,17 @@ def test_names_and_warnings_cannot_become_markup(result: Result) -> None:
     page = Page(render_report(result))
     assert "b" not in page.tags
     assert "a warning with <b>brackets</b>" in page.text
+
+
+def test_what_was_noticed_stands_there_once(result: Result) -> None:
+    (noticed,) = result.warnings
+    told = Page(render_report(result)).text
+    shown, _, everything = told.partition("Everything that is known")
+    assert shown.count(noticed) == 1
+    assert noticed in everything
+    unjudged = Page(render_report(dataclasses.replace(result, qc={})))
+    assert unjudged.ids[0] == "warnings"
+    assert noticed in unjudged.text
 
 
 def test_a_verdict_and_further_maps_are_shown_where_there_are_some(

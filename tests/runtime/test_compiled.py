@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import logging
+
 import keras
 import numpy as np
 import pytest
@@ -42,6 +44,22 @@ def test_batch_statistics_are_used_and_not_changed(tiny, images):
     compiled_call(network)({"t2": x, "t1": x})
     for a, b in zip(before, network.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_many_networks_are_not_taken_for_one_that_is_traced_again(tiny, images, caplog):
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("TensorFlow alone counts traces")
+    logger = logging.getLogger("tensorflow")
+    logger.addHandler(caplog.handler)
+    x = keras.ops.convert_to_tensor(images(16, 16))
+    try:
+        with caplog.at_level(logging.WARNING, logger="tensorflow"):
+            for _ in range(7):
+                network = GRDN(**tiny, guided=False)
+                compiled_call(network)({"t2": x})
+    finally:
+        logger.removeHandler(caplog.handler)
+    assert "retracing" not in caplog.text
 
 
 def test_xla_is_off_on_a_processor_with_tensorflow():

@@ -3,6 +3,7 @@ from __future__ import annotations
 import keras
 import pytest
 
+from guided_sr import machine
 from guided_sr.errors import UsageError
 from guided_sr.runtime import precision, resolve_precision
 
@@ -23,7 +24,7 @@ def test_the_names_are_those_of_the_formats():
 )
 def test_auto_takes_what_is_fast_here(monkeypatch, gpus, native, backend, wanted):
     monkeypatch.setattr(precision, "list_devices", lambda kind: gpus)
-    monkeypatch.setattr(precision, "cpu_has_bfloat16", lambda: native)
+    monkeypatch.setattr(machine, "cpu_has_bfloat16", lambda: native)
     monkeypatch.setattr(keras.backend, "backend", lambda: backend)
     assert resolve_precision("auto") == wanted
 

@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
-from collections.abc import Iterator
 from http.client import HTTPConnection
 from importlib.resources import files
 from pathlib import Path
@@ -16,16 +14,6 @@ from guided_sr.errors import TryAgainError
 from guided_sr.view.scene import Scene
 from guided_sr.view.server import ViewServer
 from guided_sr.volumes import read_volume, sha256_of
-
-
-@pytest.fixture(scope="module")
-def server(saved_result: Path) -> Iterator[ViewServer]:
-    with ViewServer(Scene.of(saved_result)) as one:
-        thread = threading.Thread(target=one.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
-        yield one
-        one.shutdown()
-        thread.join()
 
 
 def ask(
@@ -41,15 +29,17 @@ def ask(
         connection.close()
 
 
-def test_images_are_served_as_they_lie(server: ViewServer, saved_result: Path) -> None:
+def test_images_are_served_as_they_lie(
+    view_server: ViewServer, saved_result: Path
+) -> None:
     for key, name in (("t2", "t2"), ("result", "sr"), ("t1", "t1")):
-        status, _, content = ask(server, f"/{key}.nii")
+        status, _, content = ask(view_server, f"/{key}.nii")
         image = nib.Nifti1Image.from_bytes(content)
         volume = read_volume(saved_result.with_name(f"{name}.nii.gz"))
         assert status == 200
         np.testing.assert_allclose(image.affine, volume.affine, atol=1e-4)
         np.testing.assert_allclose(image.get_fdata(), volume.data, rtol=1e-6)
-    about = json.loads(ask(server, "/scene.json")[2])
+    about = json.loads(ask(view_server, "/scene.json")[2])
     assert [one["key"] for one in about["panels"]] == ["t2", "result", "t1"]
     assert about["panels"][0]["white"] == about["panels"][1]["white"]
 
@@ -66,26 +56,26 @@ def test_images_are_served_as_they_lie(server: ViewServer, saved_result: Path) -
         "/index.html?x=/etc/passwd",
     ],
 )
-def test_nothing_else_is_served(server: ViewServer, path: str) -> None:
-    status, headers, content = ask(server, path)
+def test_nothing_else_is_served(view_server: ViewServer, path: str) -> None:
+    status, headers, content = ask(view_server, path)
     assert status == 404
     assert "default-src 'none'" in headers["Content-Security-Policy"]
     assert b"root:" not in content
 
 
 def test_another_name_of_the_machine_and_other_methods_are_refused(
-    server: ViewServer,
+    view_server: ViewServer,
 ) -> None:
-    assert ask(server, "/", host="evil.example")[0] == 421
-    assert ask(server, "/", host=f"localhost:{server.server_port}")[0] == 200
-    assert ask(server, "/", method="POST")[0] == 501
-    status, headers, content = ask(server, "/t1.nii", method="HEAD")
+    assert ask(view_server, "/", host="evil.example")[0] == 421
+    assert ask(view_server, "/", host=f"localhost:{view_server.server_port}")[0] == 200
+    assert ask(view_server, "/", method="POST")[0] == 501
+    status, headers, content = ask(view_server, "/t1.nii", method="HEAD")
     assert (status, content) == (200, b"")
     assert int(headers["Content-Length"]) > 352
 
 
-def test_the_server_listens_on_this_machine_alone(server: ViewServer) -> None:
-    assert server.server_address[0] == "127.0.0.1"
+def test_the_server_listens_on_this_machine_alone(view_server: ViewServer) -> None:
+    assert view_server.server_address[0] == "127.0.0.1"
 
 
 def test_a_taken_port_is_to_be_tried_again(saved_result: Path) -> None:
