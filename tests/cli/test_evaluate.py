@@ -54,7 +54,7 @@ def test_the_low_resolution_image_can_be_made_from_the_truth(
     assert main([*files, "--scale", "2", "--slices", "centre"]) == 0
     made = capsys.readouterr()
     assert "1 slice across" in made.err
-    assert "+/-" not in made.out
+    assert "±" not in made.out
     assert main([*files, "--lr", str(pair.t2), "--slices", "centre"]) == 0
     assert capsys.readouterr().out == made.out
 

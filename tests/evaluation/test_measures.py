@@ -55,7 +55,7 @@ def test_mean_deviation_and_gain_are_in_the_table(stacks: Any) -> None:
     assert all(len(row) == len(headers) for row in rows)
     figures = comparison["ours"].psnr
     gain = np.mean(figures) - np.mean(comparison["cubic"].psnr)
-    assert rows[-1][1] == f"{np.mean(figures):.2f} +/- {np.std(figures, ddof=1):.2f}"
+    assert rows[-1][1] == f"{np.mean(figures):.2f} ± {np.std(figures, ddof=1):.2f}"
     assert rows[-1][2] == f"{gain:+.2f}"
     assert rows[0][2] == ""
 
@@ -65,7 +65,7 @@ def test_a_single_slice_has_no_deviation(stacks: Any) -> None:
     comparison = compare(truth, {}, low=low, slices="centre")
     assert comparison.slices == (1,)
     assert comparison["cubic"].summary()["psnr_sd"] is None
-    assert "+/-" not in comparison.table()[1][0][1]
+    assert "±" not in comparison.table()[1][0][1]
 
 
 def test_a_perfect_result_is_infinite_and_still_json(stacks: Any) -> None:
