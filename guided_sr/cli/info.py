@@ -30,7 +30,7 @@ _ENVIRONMENT = {
     "GUIDED_SR_WEIGHTS_URL": "server that is asked for presets first",
     "KERAS_BACKEND": "backend of Keras: tensorflow, jax or torch",
     "CUDA_VISIBLE_DEVICES": "which GPUs may be seen; -1 for none",
-    "TF_CPP_MIN_LOG_LEVEL": "0 shows all messages of TensorFlow; 3 unless set",
+    "TF_CPP_MIN_LOG_LEVEL": "0 shows all messages of TensorFlow; commands set 3",
     "TF_NUM_INTRAOP_THREADS": "threads of one operation of TensorFlow",
     "NO_COLOR": "no colours on the terminal",
 }

@@ -179,8 +179,8 @@ class Job:
             total += seconds(pixels[through], parameters, precision)
         total *= 1 + map_passes(self.maps)
         return (
-            f"about {max(1.0, total):.0f} s of networks on two cores in {precision};"
-            " less where slices are empty, with more cores or a GPU"
+            f"about {max(1.0, total):.0f} s of networks on two idle cores in"
+            f" {precision}; less where slices are empty, with more cores or a GPU"
         )
 
     def summary(self, args: argparse.Namespace) -> dict[str, Any]:

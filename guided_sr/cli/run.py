@@ -178,7 +178,7 @@ def execute(args: argparse.Namespace) -> int:
     for name in args.maps:
         console.note(f"map: {map_path(path, name)}\n  {MAPS[name].cannot}")
     console.note(
-        f"field of view kept to {result.qc['field_of_view_mm']:g} mm;"
+        f"field of view kept, corners off by {result.qc['field_of_view_mm']:g} mm;"
         f" {time.perf_counter() - begun:.0f} s in all,"
         f" {result.provenance['seconds']:.0f} s of it in the networks"
     )

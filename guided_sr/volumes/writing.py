@@ -301,5 +301,5 @@ def _exists(out: Path) -> CannotCreateError:
     return CannotCreateError(
         "the output exists already",
         path=out,
-        mend="choose another name, or allow replacing it (force)",
+        mend="choose another name, or allow replacing it: force=True, or --force",
     )

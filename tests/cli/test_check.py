@@ -55,7 +55,7 @@ def test_check_tells_grids_axes_models_and_cost(
         "covers 100 % of the T2",
         "auto: the misfit is measured in the run",
         "GiB",
-        "on two cores in bfloat16",
+        "on two idle cores in bfloat16",
         "auto, precision auto: bfloat16 convolutions",
         "gaussian, gap 0 %",
     ):
@@ -95,7 +95,7 @@ def test_a_scale_without_preset_is_said_as_it_was_given(
     assert main(["check", *thick_files, "--scale", "9"]) == 64
     told = capsys.readouterr().err
     assert "no preset was trained for scale 9 along the slice axis" in told
-    assert "known are 2 to 6 along the slice axis (grdn_t2_slice" in told
+    assert "known are 1.2 to 6 along the slice axis (grdn_t2_slice" in told
 
 
 def test_voxels_finer_than_anything_useful_are_the_first_warning(

@@ -20,7 +20,7 @@ def test_list_prints_what_the_registry_holds(
     shown = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in shown[1:]] == list_presets()
     (slices,) = (line for line in shown if line.startswith("grdn_t2_slice "))
-    assert " 2 to 6 along the slice axis " in slices
+    assert " 1.2 to 6 along the slice axis " in slices
     begin = shown[0].index("description")  # and so do all of them
     assert all(line[begin - 1] == " " != line[begin] for line in shown[1:])
 

@@ -80,7 +80,7 @@ def test_a_t1_that_does_not_fit_is_left_out_and_that_is_remembered(
     assert [line.strip() for line in listed[: len(reasons)]] == reasons
     assert any(HURTS in one for one in reasons)
     misfit = known["qc"]["field_of_view_mm"]
-    assert f"field of view kept to {misfit:g} mm" in told
+    assert f"field of view kept, corners off by {misfit:g} mm" in told
     assert run(scans, "moved.nii.gz", "wrong.nii.gz") == 0
     assert "up to date" in capsys.readouterr().err
     assert run(scans, "moved.nii.gz", "wrong.nii.gz", "--guide-use", "never") == 73
