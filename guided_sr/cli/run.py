@@ -255,7 +255,10 @@ def _tell_guide_use(console: Console, result: Result) -> None:
             test = known[name]
             worth = worth_text(test["gain_db"], test["spread_db"], test["slices"])
             done = "used" if test["used"] else "left out"
-            console.note(f"guide, {name.replace('_', '-')}: {worth}; it is {done}")
+            console.note(
+                f"guide, {name.replace('_', '-')}: {worth}, {test['needed_db']:+g} dB"
+                f" needed; it is {done}"
+            )
 
 
 def _nothing_to_do(
