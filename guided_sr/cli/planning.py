@@ -354,11 +354,15 @@ def _cascade(model: Chosen, plan: VolumePlan) -> list[tuple[str, str]]:
         one, _ = plan.through_plane
         levels = [one.level_shape(k) for k in range(model.config.stages + 1)]
         first, second = (plan.target_shape[axis] for axis in plan.within)
-        what = f"{second} + {first} planes both ways, scale {plan.grid.slice_scale:.4g}"
+        slices = plan.target_shape[plan.across]
+        what = (
+            f"{second} + {first} planes both ways, scale {plan.grid.slice_scale:.4g},"
+            f" then {slices} slices"
+        )
         name = "through-plane"
     sizes = " → ".join(f"{h}x{w}" for h, w in levels)
     return [
-        (name, f"{what}, {model.config.stages} stages: {sizes}"),
+        (name, f"{what}; {model.config.stages} stages: {sizes}"),
         ("model", model.describe()),
     ]
 

@@ -67,13 +67,17 @@ def memory_gib(
 
 
 def network_pixels(plan: VolumePlan) -> tuple[int, int]:
-    """Pixels that go through the networks in-plane, and across the slices."""
+    """Pixels that go through the networks in-plane, and for the slice axis.
+
+    The latter are those of both stacks of planes and, twice, of the result's slices.
+    """
     in_plane = through = 0
     if plan.in_plane is not None:
         in_plane = _pixels(plan.in_plane) * plan.shape[plan.across]
     if plan.through_plane is not None:
         stacks = zip(plan.through_plane, reversed(plan.within), strict=True)
         through = sum(_pixels(one) * plan.target_shape[axis] for one, axis in stacks)
+        through += 2 * math.prod(plan.target_shape)
     return in_plane, through
 
 

@@ -1,4 +1,4 @@
-"""Super-resolve a volume: slices in-plane, planes across the slices, one projection.
+"""Super-resolve a volume: in-plane, across the slices, in the slices again, projection.
 
 The work is done along RAS+ and in the range of the networks. Nothing here holds more
 than the result, the guide and the T2 at once: slices are normalised as they are needed,
@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from guided_sr.errors import UsageError
-from guided_sr.inference.cascade import Progress, run_cascade
+from guided_sr.inference.cascade import Progress, Window, batches, run_cascade
 from guided_sr.inference.noise import Noise, settled
 from guided_sr.inference.volume_inputs import Estimate, VolumeInputs, Voxels
 from guided_sr.inference.volume_plan import VolumePlan
@@ -25,6 +25,8 @@ from guided_sr.physics.operators import LineOperator, SeparableOperator
 from guided_sr.volumes import Normalised
 
 _BLOCK = 2**23  # voxels of the result that are projected at once
+_STEP = 1.15  # factor that the slices of a joined volume are led up by once more
+_LEAST = 5  # pixels, fewer leave no room for that
 _NOTHING = BackProjection(None)
 
 _Enlarged = tuple[Voxels, BackProjection, Noise | None]
@@ -112,7 +114,7 @@ class _Steps:
         if plan.in_plane is not None:
             self.total += plan.shape[plan.across]
         if plan.through_plane is not None:
-            self.total += sum(plan.target_shape[axis] for axis in plan.within)
+            self.total += sum(plan.target_shape)
 
     def part(self, count: int) -> Callable[[int, int], None]:
         """Progress of a part of so many slices."""
@@ -189,7 +191,55 @@ def _planes(
             share=0.5,
             progress=steps.part(x.shape[along]),
         )
+    _view_slices(out, inputs, model, steps.part(out.shape[across]))
     return out, how, noise
+
+
+def _view_slices(
+    x: Voxels, inputs: VolumeInputs, model: Cascade, progress: Progress
+) -> None:
+    """Lead the slices of a joined volume up once more, in place.
+
+    Neither stack of planes has seen them as images. Their rows are made a little
+    coarser and led up by the last network, and so are their columns; the mean of both
+    takes their place. What is lost of the observed detail that way, the last
+    back-projection brings back.
+    """
+    across, within = inputs.plan.across, inputs.plan.within
+    slices = np.transpose(x, (across, *within))
+    rows, columns = slices.shape[1:]
+    if min(rows, columns) < _LEAST:
+        return
+    window = Window.of(slices)
+    views = (
+        ((0, 1, 2), _step(rows, columns), window),
+        ((0, 2, 1), _step(columns, rows), Window(window.columns, window.rows)),
+    )
+    for part in batches(len(slices), (rows, columns)):
+        seen = np.zeros_like(slices[part])
+        for order, plan, where in views:
+            guide = None
+            if model.guided and inputs.guide is not None:
+                planes = np.transpose(inputs.guide.data, (across, *within))[part]
+                guide = Normalised(np.transpose(planes, order), inputs.guide.scale)
+            run_cascade(
+                model.networks[-1:],
+                plan.degradation(1)(np.transpose(slices[part], order)),
+                guide,
+                plan=plan,
+                back_projection=_NOTHING,
+                window=where,
+                out=np.transpose(seen, order),
+                share=0.5,
+            )
+        slices[part] = seen
+        progress(part.stop, len(slices))
+
+
+def _step(rows: int, columns: int) -> CascadePlan:
+    """One small step up of the rows."""
+    coarse = int(rows / _STEP + 0.5), columns
+    return CascadePlan.create(coarse, target_shape=(rows, columns), stages=1)
 
 
 def _explained(

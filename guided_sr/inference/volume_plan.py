@@ -3,8 +3,8 @@
 Inside, volumes lie along right, anterior, superior (RAS+). A slice model enlarges the
 rows of planes whose rows run across the slices: the volume is cut into two stacks of
 such planes (coronal and sagittal ones of an axial T2), one for each in-plane axis, each
-with a cascade plan of its own. Where in-plane axes are enlarged as well, that is done
-first.
+with a cascade plan of its own. Their mean is looked at slice by slice once more, which
+needs no plan. Where in-plane axes are enlarged as well, that is done first.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ def test_check_tells_grids_axes_models_and_cost(
         "24 x 28 x 8 voxels of 1 x 1 x 4 mm",
         "24 x 28 x 32 voxels of 1 x 1 x 1 mm",
         "1 x 1 x 4: voxels over 1.2 mm go to 1 mm; the slices lie across axis 3",
-        "planes both ways, scale 4",
+        "planes both ways, scale 4, then 32 slices",
         "tiny_slice (sha256 ",
         "covers 100 % of the T2",
         "auto: the misfit is measured in the run",

@@ -2,12 +2,16 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from guided_sr.errors import GuidedSRWarning, UsageError
 from guided_sr.inference import volume as engine
+from guided_sr.physics.back_projection import BackProjection
+from guided_sr.physics.cascade_plan import CascadePlan
+from guided_sr.physics.operators import LineOperator, SeparableOperator
 from guided_sr.physics.slice_profile import SliceProfile
 from guided_sr.volumes import Volume, corners, target_affine
 
@@ -70,8 +74,9 @@ def test_the_result_has_the_field_of_view_and_explains_the_t2(thick, straight):
     assert residual.data.shape == thick["t2"].data.shape
 
 
-def test_the_two_stacks_are_averaged(slices, thick):
-    """Of what the arrays of each stack give, projected as a volume."""
+def test_the_two_stacks_are_averaged(slices, thick, monkeypatch):
+    """Of what the arrays of each stack give, before the slices are led up again."""
+    monkeypatch.setattr(engine, "_view_slices", lambda *_: None)
     t2, t1 = thick["t2"].data, thick["t1"].data
     free = slices.predict_cascade(thick["t2"], thick["t1"], back_projection=None)
     stacks = []
@@ -88,6 +93,52 @@ def test_the_two_stacks_are_averaged(slices, thick):
     apart = np.abs(free.data - wanted)[inside]
     assert inside.mean() > 0.3
     assert apart.max() < 1e-3 * wanted.max()
+
+
+def idle_cascade():
+    """A cascade whose network changes nothing."""
+    import keras
+
+    t2 = keras.Input((None, None, 1), name="t2")
+    network = keras.Model({"t2": t2}, keras.layers.Identity()(t2))
+    return engine.Cascade([network], BackProjection(None), guided=False)
+
+
+@pytest.mark.parametrize("across", [0, 1, 2])
+def test_the_slices_of_the_mean_are_led_up_once_more(across, rng):
+    """Rows and columns by themselves; an idle network leaves the step down and up."""
+    volume = 0.1 + rng.random((12, 14, 16), dtype=np.float32)
+    first, second = within = tuple(axis for axis in range(3) if axis != across)
+    plan = SimpleNamespace(across=across, within=within)
+    told, made = [], volume.copy()
+    engine._view_slices(
+        made,
+        SimpleNamespace(plan=plan, guide=None),
+        idle_cascade(),
+        lambda done, total: told.append((done, total)),
+    )
+    wanted = np.zeros_like(volume)
+    for axis in (first, second):
+        fine = volume.shape[axis]
+        coarse = round(fine / 1.15)
+        down = CascadePlan.create((coarse, 4), target_shape=(fine, 4), stages=1)
+        up = SeparableOperator.interpolation((coarse, 4), (fine, 4)).lines[0]
+        lines = [LineOperator(n, n) for n in volume.shape]
+        lines[axis] = down.rows.degradation(1)
+        small = SeparableOperator(*lines)(volume)
+        lines = [LineOperator(n, n) for n in small.shape]
+        lines[axis] = up
+        wanted += 0.5 * SeparableOperator(*lines)(small)
+    np.testing.assert_allclose(made, wanted, atol=1e-4)
+    assert told[-1] == (volume.shape[across],) * 2
+
+
+def test_slices_of_four_pixels_are_left_as_they_are():
+    volume = np.ones((4, 14, 16), np.float32)
+    plan = SimpleNamespace(across=1, within=(0, 2))
+    inputs = SimpleNamespace(plan=plan, guide=None)
+    engine._view_slices(volume, inputs, idle_cascade(), lambda *_: None)
+    assert (volume == 1).all()
 
 
 def test_blocks_of_the_last_projection_join_without_a_seam(
