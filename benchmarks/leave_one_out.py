@@ -2,7 +2,8 @@
 
 Appends one JSON line: the gain over cubic interpolation on the 60 central slices
 and the centre one, each with and without back-projection, and the PSNR of every
-slice, so that runs can be compared slice by slice.
+slice, so that runs can be compared slice by slice. With `--refine` a second line: the
+same after learning on from the coarse scan that is tested.
 
     python benchmarks/leave_one_out.py --data DATA --test mni_patient07 \
         --recipe pretrained/recipes/grdn_t2_x4.toml --out docs/benchmarks/runs.jsonl
@@ -15,6 +16,7 @@ import json
 import os
 import platform
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ import keras
 import numpy as np
 
 from guided_sr import GuidedSRModel, back_project, psnr, ssim, upsample
-from guided_sr.datasets.simulated import simulate_pair
+from guided_sr.datasets.simulated import SimulatedPair, simulate_pair
 from guided_sr.model.recipe import (
     fit_recipe,
     painted_subjects,
@@ -45,6 +47,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--label", default="recipe", help="name of the run")
     parser.add_argument("--save", type=Path, help="keep the model as a preset folder")
     parser.add_argument("--checkpoint", type=Path)
+    parser.add_argument("--refine", action="store_true", help="on the tested scan, too")
     parser.add_argument("--starts", type=Path, help="folder of the recipe's start")
     parser.add_argument("--supervised", action="store_true", help="learn from truth")
     parser.add_argument("--no-painted", action="store_true", help="real scans alone")
@@ -101,17 +104,22 @@ def with_truth(recipe: Recipe, data: Path, test: str) -> list[Subject]:
     return [*real, *painted_subjects(recipe, data, beside=real)]
 
 
-def measured(
-    model: GuidedSRModel, recipe: Recipe, data: Path, name: str
-) -> dict[str, Any]:
-    """Figures of a model on a subject: 60 central slices and the centre one."""
+def simulated(recipe: Recipe, data: Path, name: str) -> SimulatedPair:
+    """A subject of the recipe, made coarse."""
     subject = next(s for s in recipe.subjects if s.name == name)
-    pair = simulate_pair(
+    return simulate_pair(
         data / subject.t2,
         data / subject.t1,
         scale=recipe.scale,
         in_plane_mm=subject.in_plane_mm,
     )
+
+
+def measured(
+    model: GuidedSRModel, recipe: Recipe, data: Path, name: str
+) -> dict[str, Any]:
+    """Figures of a model on a subject: 60 central slices and the centre one."""
+    pair = simulated(recipe, data, name)
     middle = len(pair.high) // 2
     part = slice(middle - 30, middle + 30)
     truth, low, guide = pair.high[part], pair.low[part], pair.guide[part]
@@ -160,9 +168,31 @@ def main() -> None:
         checkpoint_dir=args.checkpoint,
         verbose=2,
     )
-    seconds = time.perf_counter() - begun
+    record(args, recipe, model, histories, args.label, time.perf_counter() - begun)
+    if args.save:
+        model.save_preset(args.save, force=True)
+    if args.refine:
+        begun = time.perf_counter()
+        pair = simulated(recipe, args.data, args.test)
+        guide = pair.guide if recipe.guided else None
+        histories = model.fit_internal(
+            pair.low, guide, init=model, max_seconds=None, verbose=2
+        )
+        label = f"{args.label}, refined"
+        record(args, recipe, model, histories, label, time.perf_counter() - begun)
+
+
+def record(
+    args: argparse.Namespace,
+    recipe: Recipe,
+    model: GuidedSRModel,
+    histories: Sequence[Any],
+    label: str,
+    seconds: float,
+) -> None:
+    """Measure a model and add its line to the file."""
     line = {
-        "label": args.label,
+        "label": label,
         "recipe": recipe.name,
         "test": args.test,
         "scale": recipe.scale,
@@ -186,8 +216,6 @@ def main() -> None:
     with args.out.open("a", encoding="utf-8") as stream:
         stream.write(json.dumps(line) + "\n")
     print({k: line[k] for k in ("label", "test", "scale", "gain", "train_seconds")})
-    if args.save:
-        model.save_preset(args.save, force=True)
 
 
 if __name__ == "__main__":
