@@ -37,10 +37,20 @@ class NiftiPair:
 @pytest.fixture(scope="session")
 def open_ms() -> Path:
     """The folder of real MS patients; tests that need it are skipped without it."""
+    return _data("open_ms")
+
+
+@pytest.fixture(scope="session")
+def label_maps() -> Path:
+    """The folder of label maps, likewise."""
+    return _data("label_maps")
+
+
+def _data(name: str) -> Path:
     default = Path(__file__).parents[2] / "shared" / "data"
-    folder = Path(os.environ.get("GUIDED_SR_TEST_DATA", default)) / "open_ms"
+    folder = Path(os.environ.get("GUIDED_SR_TEST_DATA", default)) / name
     if not folder.is_dir():
-        pytest.skip("no open_ms folder: set GUIDED_SR_TEST_DATA to its parent")
+        pytest.skip(f"no {name} folder: set GUIDED_SR_TEST_DATA to its parent")
     return folder
 
 
