@@ -63,7 +63,11 @@ def on_stacks(models: Models, low: Any, t1: Any, truth: Any) -> tuple[float, flo
 
 
 def painted(
-    data: Path, models: Models, planes: int, conditions: Sequence[str]
+    data: Path,
+    models: Models,
+    planes: int,
+    conditions: Sequence[str],
+    factor: float | None,
 ) -> Iterator[tuple[str, Any]]:
     """Heads painted from label maps, under every condition of the stress set."""
     maps = {}
@@ -73,6 +77,8 @@ def painted(
         maps[str(head)] = np.asarray(canonical.dataobj).astype(np.int32)
     scale = models.guided.scale
     assert scale is not None
+    if factor is not None:
+        scale = (factor, scale[1])
     plane = "coronal" if scale[1] == 1.0 else "axial"
     stress = StressSet(maps, scale=scale, plane=plane, planes=planes)
     for name in conditions or CONDITIONS:
@@ -144,6 +150,9 @@ def main() -> None:
     parser.add_argument("--model", default="grdn_t2_x4")
     parser.add_argument("--set", choices=["maps", "mni", "long"], default="maps")
     parser.add_argument("--planes", type=int, default=1)
+    parser.add_argument(
+        "--factor", type=float, help="along the slices, of maps and a slice model"
+    )
     parser.add_argument("--conditions", nargs="*", choices=list(CONDITIONS), default=[])
     args = parser.parse_args()
     guided = GuidedSRModel.from_preset(args.model)
@@ -151,7 +160,9 @@ def main() -> None:
     assert unguided is not None
     models = Models(guided, unguided)
     found = {
-        "maps": lambda: painted(args.data, models, args.planes, args.conditions),
+        "maps": lambda: painted(
+            args.data, models, args.planes, args.conditions, args.factor
+        ),
         "mni": lambda: patients(args.data, models),
         "long": lambda: thick(args.data, models),
     }[args.set]()

@@ -54,8 +54,8 @@ def test_a_t1_that_fits_is_used_and_maps_are_written(
     told = capsys.readouterr().err
     worth = known["guide_use"]["in_plane"]
     said = worth_text(worth["gain_db"], worth["spread_db"], worth["slices"])
-    needed = f"{worth['needed_db']:+g} dB needed"
-    assert f"guide, in-plane: {said}, {needed}; it is used" in told
+    limit = f"the limit is {worth['needed_db']:+g} dB"
+    assert f"guide, in-plane: {said}; {limit}; it is used" in told
     assert "It cannot tell right detail from wrong" in told
     assert (scans / "right_guide_influence.nii.gz").is_file()
     assert run(scans, "t1.nii.gz", "right.nii.gz") == 0

@@ -12,7 +12,7 @@ SAID = "+0.88 ± 0.31 dB with the T1 (± sd over 12 held-out slices)"
 def test_the_worth_of_a_t1_is_told_in_the_same_words_everywhere():
     test = GuideTest(0.88, 0.31, 12)
     assert worth_text(test.gain_db, test.spread_db, test.slices) == SAID
-    assert test.describe() == f"{SAID}, +0.3 dB needed"
+    assert test.describe() == f"{SAID}; the limit is +0.3 dB"
     known = dataclasses.asdict(test)
     qc = {f"guide_{key}": known[key] for key in ("gain_db", "spread_db", "slices")}
     ((name, told, _),) = quality_rows(qc)
