@@ -256,8 +256,8 @@ def _tell_guide_use(console: Console, result: Result) -> None:
             worth = worth_text(test["gain_db"], test["spread_db"], test["slices"])
             done = "used" if test["used"] else "left out"
             console.note(
-                f"guide, {name.replace('_', '-')}: {worth}, {test['needed_db']:+g} dB"
-                f" needed; it is {done}"
+                f"guide, {name.replace('_', '-')}: {worth}; the limit is"
+                f" {test['needed_db']:+g} dB; it is {done}"
             )
 
 
