@@ -354,15 +354,13 @@ def _cascade(model: Chosen, plan: VolumePlan) -> list[tuple[str, str]]:
         one, _ = plan.through_plane
         levels = [one.level_shape(k) for k in range(model.config.stages + 1)]
         first, second = (plan.target_shape[axis] for axis in plan.within)
-        slices = plan.target_shape[plan.across]
-        what = (
-            f"{second} + {first} planes both ways, scale {plan.grid.slice_scale:.4g},"
-            f" then {slices} slices"
-        )
+        what = f"{second} + {first} planes both ways, scale {plan.grid.slice_scale:.4g}"
         name = "through-plane"
     sizes = " → ".join(f"{h}x{w}" for h, w in levels)
+    if model.served.through_plane:
+        sizes += f", then {plan.target_shape[plan.across]} slices"
     return [
-        (name, f"{what}; {model.config.stages} stages: {sizes}"),
+        (name, f"{what}, {model.config.stages} stages: {sizes}"),
         ("model", model.describe()),
     ]
 
