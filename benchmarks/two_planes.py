@@ -1,9 +1,9 @@
-"""What planes cut both ways across thick slices give over planes cut one way.
+"""What a volume, seen from all three sides, gives over planes cut one way.
 
 Paints blocks of held-out heads at 1 mm by the generator that training never uses, makes
 axial slices of 4 mm with noise, and super-resolves them by the slice presets: from
-coronal planes alone, from sagittal planes alone, and as a volume, which takes the mean
-of both and projects it once more. Prints the table.
+coronal planes alone, from sagittal planes alone, as the mean of both, and as a volume,
+which leads the slices of the mean up once more and projects it. Prints the table.
 
     python benchmarks/two_planes.py --label-maps MAPS [--noise 0]
 """
@@ -26,7 +26,7 @@ from guided_sr.evaluation.stress import NOISE, Condition, StressSet
 PRESETS, SCALE = ("grdn_t2_slice", "grdn_t2_slice_noguide"), 4.0
 PLANES = 72  # coronal, about 1 mm apart
 EDGE = 8  # planes at either end of a block, where a sagittal plane lacks neighbours
-HELD_OUT = ("19", "20")  # 17 and 18 helped to choose the rule of the noise
+HELD_OUT = ("19", "20")  # 17 and 18 helped to choose the noise rule and the step
 
 
 def measured(
