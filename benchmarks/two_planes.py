@@ -26,7 +26,7 @@ from guided_sr.evaluation.stress import NOISE, Condition, StressSet
 PRESETS, SCALE = ("grdn_t2_slice", "grdn_t2_slice_noguide"), 4.0
 PLANES = 72  # coronal, about 1 mm apart
 EDGE = 8  # planes at either end of a block, where a sagittal plane lacks neighbours
-HELD_OUT = ("19", "20")  # 17 and 18 helped to choose the noise rule and the step
+HELD_OUT = ("19", "20")  # of these 19 helped to find the step of the slices
 
 
 def measured(
