@@ -34,7 +34,12 @@ ANY_CONTRAST = 0.25
 FLUID_DARK = 0.12
 """Share of paintings whose T2 suppresses fluid, as FLAIR does."""
 
-_SPOTS_A_LITRE = 20.0
+SPOTS_A_LITRE = 20.0
+"""Lesions and enhancements in a litre of brain."""
+
+PLANE_STEP = 2.0
+"""Distance of the planes of `paint_planes`, in voxels."""
+
 _SPOT_RADIUS_MM = (0.8, 6.0)
 _PLANES = (0.2, 0.2, 0.6)  # sagittal, coronal, axial
 _SLAB_MARGIN = 10
@@ -55,12 +60,15 @@ class Painting:
     stripped: bool
 
 
-def paint(labels: Labels, rng: np.random.Generator) -> Painting:
+def paint(
+    labels: Labels, rng: np.random.Generator, *, spots: float = SPOTS_A_LITRE
+) -> Painting:
     """Paint a pair of a contrast drawn at random.
 
     Args:
         labels: Label map ``(x, y, z)`` as `read_label_map` gives it, 1 mm voxels.
         rng: What everything is drawn from.
+        spots: Lesions and enhancements in a litre of brain.
 
     Returns:
         The pair, on the grid of the labels (cropped further if stripped); turned,
@@ -70,7 +78,7 @@ def paint(labels: Labels, rng: np.random.Generator) -> Painting:
     if stripped:
         labels = crop_to_labels(np.where(labels < OUTSIDE_BRAIN, labels, np.int16(0)))
     images = _textured(labels, _draw_means(labels, rng), rng)
-    _add_spots(images, labels, rng)
+    _add_spots(images, labels, rng, spots)
     matrix, offset = _draw_affine(labels.shape, rng)
     spread = rng.uniform(0.35, 0.65)
     painted = []
@@ -82,30 +90,37 @@ def paint(labels: Labels, rng: np.random.Generator) -> Painting:
 
 
 def paint_planes(
-    labels: Labels, rng: np.random.Generator, *, planes: int
+    labels: Labels,
+    rng: np.random.Generator,
+    *,
+    planes: int,
+    spots: float = SPOTS_A_LITRE,
 ) -> tuple[Image, Image]:
     """Paint some planes of a head: axial, coronal or sagittal, as drawn.
 
     Args:
         labels: Label map as `read_label_map` gives it.
         rng: What everything is drawn from.
-        planes: Number of planes, two voxels apart.
+        planes: Number of planes, `PLANE_STEP` voxels apart.
+        spots: As in `paint`.
 
     Returns:
         T2 and T1 of shape ``(planes, height, width)``.
     """
     axis = int(rng.choice(3, p=_PLANES))
     count = labels.shape[axis]
-    thick = min(count, 2 * planes + 2 * _SLAB_MARGIN)
+    step = int(PLANE_STEP)
+    thick = min(count, step * planes + 2 * _SLAB_MARGIN)
     low, high = round(0.15 * count), max(round(0.88 * count), thick)
     start = int(rng.integers(min(low, count - thick), min(high, count) - thick + 1))
     slab = np.take(labels, range(start, start + thick), axis=axis)
-    painting = paint(slab, rng)
+    painting = paint(slab, rng, spots=spots)
     stacks = []
     for image in (painting.t2, painting.t1):
         stack = np.moveaxis(image, axis, 0)
-        middle = max(0, (len(stack) - 2 * planes) // 2)
-        stacks.append(np.ascontiguousarray(stack[middle : middle + 2 * planes : 2]))
+        middle = max(0, (len(stack) - step * planes) // 2)
+        part = stack[middle : middle + step * planes : step]
+        stacks.append(np.ascontiguousarray(part))
     return stacks[0], stacks[1]
 
 
@@ -179,10 +194,12 @@ def _draw_field(
     return total / np.float32(np.sqrt(len(scales)))
 
 
-def _add_spots(images: list[Image], labels: Labels, rng: np.random.Generator) -> None:
+def _add_spots(
+    images: list[Image], labels: Labels, rng: np.random.Generator, a_litre: float
+) -> None:
     """Lesions that only the T2 shows, enhancement that only the T1 shows, and both."""
     inside = np.argwhere((labels > 0) & (labels < OUTSIDE_BRAIN))
-    for _ in range(rng.poisson(_SPOTS_A_LITRE * len(inside) / 1e6)):
+    for _ in range(rng.poisson(a_litre * len(inside) / 1e6)):
         centre = inside[rng.integers(len(inside))]
         radius = np.clip(
             rng.uniform(1.0, 6.0, 3) * rng.uniform(0.4, 1.0), *_SPOT_RADIUS_MM

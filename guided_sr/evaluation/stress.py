@@ -22,8 +22,8 @@ from guided_sr.datasets.signal import add_rician_noise
 from guided_sr.evaluation.predictors import Predict
 from guided_sr.metrics import psnr
 from guided_sr.physics.degrade import crop_to_multiple
-from guided_sr.physics.operators import Profile, SeparableOperator
-from guided_sr.physics.slice_profile import SliceProfile
+from guided_sr.physics.operators import Profile
+from guided_sr.physics.slice_profile import plane_observation
 
 Stack = NDArray[np.float32]
 Line = dict[str, Any]
@@ -129,29 +129,12 @@ class StressSet:
         t2 = crop_to_multiple(head.scan("t2", protocol), self.scale)
         t1 = crop_to_multiple(seen.scan("t1", protocol, shift_mm=shift), self.scale)
         shape = (t2.shape[1], t2.shape[2])
-        low = observation(shape, self.scale, profile=condition.profile)(t2)
+        low = plane_observation(shape, self.scale, profile=condition.profile)(t2)
         return StressPair(
             _noisy(low, condition.noise, protocol, rng),
             _noisy(t1, condition.noise, protocol, rng),
             t2.astype(np.float32),
         )
-
-
-def observation(
-    shape: tuple[int, int], scale: tuple[float, float], *, profile: Profile
-) -> SeparableOperator:
-    """What degrades a sharp plane, by any profile.
-
-    Args:
-        shape: Rows and columns of the plane.
-        scale: Factors of rows and columns.
-        profile: Shape of the coarse pixels on axes that are enlarged.
-    """
-    of = SliceProfile(profile)
-    rows, columns = (
-        of.line(n, max(1, int(n / s + 0.5))) for n, s in zip(shape, scale, strict=True)
-    )
-    return SeparableOperator(rows, columns)
 
 
 def stress_lines(

@@ -13,7 +13,12 @@ from dataclasses import dataclass
 from typing import get_args
 
 from guided_sr.errors import UsageError
-from guided_sr.physics.operators import FWHM_PER_SIGMA, LineOperator, Profile
+from guided_sr.physics.operators import (
+    FWHM_PER_SIGMA,
+    LineOperator,
+    Profile,
+    SeparableOperator,
+)
 
 _BOX_WIDTH_PER_SIGMA = math.sqrt(12.0)
 
@@ -59,3 +64,20 @@ class SliceProfile:
         thickness = (1.0 - self.gap) * n_from / n_to
         widths = FWHM_PER_SIGMA if self.shape == "gaussian" else _BOX_WIDTH_PER_SIGMA
         return LineOperator(n_from, n_to, thickness / widths, self.shape)
+
+
+def plane_observation(
+    shape: tuple[int, int], scale: tuple[float, float], *, profile: Profile
+) -> SeparableOperator:
+    """What degrades a sharp plane, by any profile.
+
+    Args:
+        shape: Rows and columns of the plane.
+        scale: Factors of rows and columns.
+        profile: Shape of the coarse pixels on axes that are enlarged.
+    """
+    of = SliceProfile(profile)
+    rows, columns = (
+        of.line(n, max(1, int(n / s + 0.5))) for n, s in zip(shape, scale, strict=True)
+    )
+    return SeparableOperator(rows, columns)

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from guided_sr.datasets.contrast import paint_planes
+from guided_sr.datasets.contrast import PLANE_STEP, SPOTS_A_LITRE, paint_planes
 from guided_sr.datasets.label_maps import read_label_map
 from guided_sr.physics.cascade_plan import StageBlur
-from guided_sr.physics.degrade import crop_to_multiple, degrade
+from guided_sr.physics.degrade import crop_to_multiple
+from guided_sr.physics.operators import Profile, SeparableOperator
+from guided_sr.physics.slice_profile import plane_observation
 from guided_sr.training.subjects import Stack, Subject, subject_with_truth
 
 Factors = tuple[float, float]
@@ -31,6 +33,8 @@ class Painter:
         noise: Largest standard deviation of the noise in the observed T2, as a share
             of its bright end (99.5th percentile); drawn from 0 up. The T1 has up to
             one and a half times as much.
+        profiles: Shapes of the coarse pixels; one is drawn for each painting.
+        spots: Lesions and enhancements a litre of brain, as in `paint`.
         seed: Seed of all that is drawn.
     """
 
@@ -40,6 +44,8 @@ class Painter:
     paintings: int = 2
     planes: int = 16
     noise: float = 0.02
+    profiles: Sequence[Profile] = ("gaussian",)
+    spots: float = SPOTS_A_LITRE
     seed: int = 0
 
     def subjects(
@@ -66,25 +72,33 @@ class Painter:
             labels = read_label_map(path)
             for k in range(self.paintings):
                 rng = np.random.default_rng([self.seed, number, k])
-                t2, t1 = paint_planes(labels, rng, planes=self.planes)
+                t2, t1 = paint_planes(labels, rng, planes=self.planes, spots=self.spots)
                 factors = self._draw_factors(rng)
                 high, guide = (crop_to_multiple(x, factors) for x in (t2, t1))
-                low = degrade(high, factors)
-                subjects.append(
-                    subject_with_truth(
-                        high.astype(np.float32),
-                        _noisy(guide, 1.5 * self.noise, rng) if guided else None,
-                        _noisy(low, self.noise, rng),
-                        stages=stages,
-                        stage_blur=stage_blur,
-                    )
+                low = self._draw_observation(high, factors, rng)(high)
+                subject = subject_with_truth(
+                    high.astype(np.float32),
+                    _noisy(guide, 1.5 * self.noise, rng) if guided else None,
+                    _noisy(low, self.noise, rng),
+                    stages=stages,
+                    stage_blur=stage_blur,
                 )
+                subjects.append(replace(subject, spacing_mm=(PLANE_STEP, 1.0, 1.0)))
         return subjects
 
     def _draw_factors(self, rng: np.random.Generator) -> Factors:
         if self.row_range is not None and rng.random() < self.row_share:
             return float(rng.uniform(*self.row_range)), 1.0
         return self.scales[int(rng.integers(len(self.scales)))]
+
+    def _draw_observation(
+        self, high: Stack, factors: Factors, rng: np.random.Generator
+    ) -> SeparableOperator:
+        profile = self.profiles[0]
+        if len(self.profiles) > 1:
+            profile = self.profiles[int(rng.integers(len(self.profiles)))]
+        shape = (high.shape[1], high.shape[2])
+        return plane_observation(shape, factors, profile=profile)
 
 
 def _noisy(stack: np.ndarray, most: float, rng: np.random.Generator) -> Stack:

@@ -16,10 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from guided_sr.datasets.contrast import SPOTS_A_LITRE
 from guided_sr.datasets.simulated import SimulatedPair, simulate_pair
 from guided_sr.errors import DataError, MissingInputError
 from guided_sr.physics.back_projection import DEFAULT_EPSILON, BackProjection
 from guided_sr.physics.cascade_plan import scale_per_axis
+from guided_sr.physics.operators import Profile
 from guided_sr.presets.usage_range import UsageRange
 from guided_sr.training.painted import Painter
 
@@ -90,6 +92,8 @@ class PaintedRecipe(_Strict):
         paintings: Paintings a map.
         planes: Planes a painting.
         noise: Most noise in the observed T2, as in `Painter`.
+        profiles: Shapes of the coarse pixels, one of which a painting has.
+        spots: Lesions and enhancements a litre of brain, as in `Painter`.
         seed: Seed of the paintings.
     """
 
@@ -102,6 +106,8 @@ class PaintedRecipe(_Strict):
     paintings: int = Field(default=2, ge=1)
     planes: int = Field(default=16, ge=1)
     noise: float = Field(default=0.02, ge=0)
+    profiles: list[Profile] = Field(default=["gaussian"], min_length=1)
+    spots: float = Field(default=SPOTS_A_LITRE, ge=0)
     seed: int = 0
 
     def files(self, data: Path) -> list[Path]:
@@ -128,6 +134,8 @@ class PaintedRecipe(_Strict):
             paintings=self.paintings,
             planes=self.planes,
             noise=self.noise,
+            profiles=self.profiles,
+            spots=self.spots,
             seed=self.seed,
         )
 

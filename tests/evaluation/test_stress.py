@@ -9,11 +9,11 @@ from guided_sr.evaluation.stress import (
     CONDITIONS,
     Condition,
     StressSet,
-    observation,
     stress_lines,
     stress_rows,
 )
 from guided_sr.physics.degrade import degrade
+from guided_sr.physics.slice_profile import plane_observation
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_a_box_blurs_less_than_the_gaussian_of_its_width() -> None:
     edge = np.zeros((48, 48))
     edge[:, 24:] = 1.0
     box, bell = (
-        observation((48, 48), (4.0, 4.0), profile=profile)(edge)
+        plane_observation((48, 48), (4.0, 4.0), profile=profile)(edge)
         for profile in ("box", "gaussian")
     )
     np.testing.assert_allclose(bell, degrade(edge, 4))

@@ -6,7 +6,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from guided_sr.datasets.contrast import PLANE_STEP
 from guided_sr.physics.degrade import degrade
+from guided_sr.physics.slice_profile import plane_observation
 from guided_sr.training.painted import Painter, shared_out
 from guided_sr.training.subjects import Subject
 
@@ -49,6 +51,27 @@ def test_what_is_observed_is_the_degraded_truth_and_noise(maps: list[Path]) -> N
     )
     assert subject.truth is not None
     np.testing.assert_allclose(subject.t2, degrade(subject.truth, 2), atol=2e-5)
+
+
+def test_coarse_pixels_have_one_of_the_shapes_asked_for(maps: list[Path]) -> None:
+    painter = Painter(
+        [(2.0, 2.0)], paintings=6, planes=2, noise=0.0, profiles=("gaussian", "box")
+    )
+    found = set()
+    for subject in _subjects(painter, maps[:1]):
+        truth = subject.truth
+        assert truth is not None
+        shape = (truth.shape[1], truth.shape[2])
+        for profile in painter.profiles:
+            low = plane_observation(shape, (2.0, 2.0), profile=profile)(truth)
+            if np.abs(low - subject.t2).max() < 2e-5:
+                found.add(profile)
+    assert found == {"gaussian", "box"}
+
+
+def test_a_guide_that_jitters_knows_how_far_planes_are_apart(maps: list[Path]) -> None:
+    (subject,) = _subjects(Painter([(2.0, 2.0)], paintings=1, planes=2), maps[:1])
+    assert subject.spacing_mm == (PLANE_STEP, 1.0, 1.0)
 
 
 def test_row_factors_are_drawn_from_their_range(maps: list[Path]) -> None:
