@@ -189,11 +189,11 @@ def _methods(text: str | None, config: BenchmarkConfig) -> list[str] | None:
     if text is None:
         return None
     names = [name.strip() for name in text.split(",") if name.strip()]
-    unknown = [name for name in names if name not in config.cells.methods]
+    unknown = [name for name in names if name not in config.methods]
     if unknown or not names:
         raise UsageError(
             f"the benchmark has no method {', '.join(unknown) or 'at all'}",
-            mend=f"its methods are {', '.join(config.cells.methods)}",
+            mend=f"its methods are {', '.join(config.methods)}",
         )
     return names
 

@@ -59,6 +59,8 @@ NAMES: Mapping[str, str] = MappingProxyType(
         "model_2": "Model 2 (internal + guide)",
         "proposed": "Proposed (unsupervised)",
         "refined": "Proposed + internal refinement",
+        "pretrained": "Proposed, from paintings",
+        "pretrained_refined": "Proposed, from paintings, + internal refinement",
     }
 )
 """By the method of the benchmark; ours, in its manner, where the paper has no name.

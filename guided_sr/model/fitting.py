@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
 
 from guided_sr.errors import UsageError, warn_user
 from guided_sr.physics.back_projection import BackProjection
+from guided_sr.physics.cascade_plan import scale_per_axis
 from guided_sr.presets import served_factors, served_text
 from guided_sr.training.augmentation import SUPERVISED
 from guided_sr.training.callbacks import ResidualCallback
@@ -64,6 +65,26 @@ class Start:
     scale: tuple[float, float]
     back_projection: BackProjection
     scale_range: tuple[float, float] | None = None
+
+    def spread(self, scale: Any, stages: int | None) -> Start:
+        """A network that serves one step, as the start of a whole cascade.
+
+        A model of one network that serves a range of factors can begin every stage
+        of a cascade whose steps lie in that range; any other start stays as it is.
+
+        Args:
+            scale: Factors of the cascade, if they are told.
+            stages: Stages of the cascade, if they are told.
+        """
+        if scale is None or stages in (None, 1) or self.scale_range is None:
+            return self
+        factors = scale_per_axis(scale)
+        step = max(factors) ** (1.0 / stages)
+        low, high = self.scale_range
+        if len(self.networks) > 1 or not low <= step <= high:
+            return self
+        networks = list(self.networks) * stages
+        return replace(self, networks=networks, scale=factors, scale_range=None)
 
     def check(
         self,

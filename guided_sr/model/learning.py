@@ -63,7 +63,9 @@ class LearningModel(CascadeNetworks):
                 enlarged axes. Each ``(t2, t1)`` pair of arrays then has the factor
                 that its sizes tell, within the range; all others have ``scale``.
             init: Preset, folder or trained model (this one, too) whose weights are
-                the start.
+                the start. A model of one network that serves a range of factors, as
+                those of ``pretrained/starts``, starts every stage; then give scale
+                and stages.
             validation: With ``init``: pairs that decide which weights are kept, or
                 the share of the subjects (of one subject, of its slices) to hold out
                 for that, 0.2 by default. 0 holds nothing out and keeps the last
@@ -304,7 +306,7 @@ class LearningModel(CascadeNetworks):
             model.known_scale(),
             model.back_projection,
             model.scale_range,
-        )
+        ).spread(scale, stages)
         return start, start.check(self.build, scale, stages, self.back_projection)
 
     def _fit(

@@ -36,6 +36,7 @@ FIGURES = {
         "model_2",
         "proposed",
         "refined",
+        "pretrained_refined",
     ),
     "figure_5": ("cubic", "model_1", "model_2", "proposed", "proposed_supervised"),
 }

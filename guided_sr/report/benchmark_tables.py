@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from guided_sr.errors import PathLike
+from guided_sr.evaluation.benchmark.methods import METHODS
 from guided_sr.evaluation.measured import Measurements, cascades, losses, shifts
 from guided_sr.evaluation.pairing import interval, paired
 from guided_sr.evaluation.paper import (
@@ -46,6 +47,8 @@ TABLE_2 = (
     "nlm_t1",
     *UNSUPERVISED,
     "refined",
+    "pretrained",
+    "pretrained_refined",
 )
 Lines = Sequence[Mapping[str, Any]]
 
@@ -78,7 +81,8 @@ def render_tables(lines: Lines) -> dict[str, Table]:
             title="Table II: unsupervised",
             caption="No high-resolution T2 image is seen in training: networks learn"
             " from the low-resolution test image (internal) or from low-resolution"
-            " images of other subjects (external), in *r* stages.",
+            " images of other subjects (external), in *r* stages. *From paintings*:"
+            " before that, from heads painted from label maps in random contrasts.",
             leading=(
                 _flag("internal_lr", "internal LR"),
                 _flag("external_lr", "external LR"),
@@ -153,6 +157,7 @@ def _methods(
         variants: list[Variant] = [
             Variant({"method": key}, cells.main(key, scale), paper_figure(key, scale))
             for key in methods
+            if not METHODS[key].started or cells.where(method=key)
         ]
         rows += measured_rows(cells, scale, scale, variants)
     missing = [f"{s}×" for s in (2, 4) if s not in scales]

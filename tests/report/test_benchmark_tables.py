@@ -35,6 +35,7 @@ GAINS = {
     "proposed": 4.75,
     "refined": 5.0,
 }
+STARTED = {"pretrained": 5.1, "pretrained_refined": 5.3}
 PROJECTED = 0.5
 
 
@@ -45,7 +46,7 @@ def line(method: str, **changes: Any) -> dict[str, Any]:
     count = 5 if method in INTERNAL else told.pop("slices")
     subject = SUBJECTS[told["fold"]]
     base = {2: 30.0, 4: 25.0}[told["scale"]] + told["fold"]
-    gain = GAINS[method] + told.pop("offset") + 0.1 * told["seed"]
+    gain = {**GAINS, **STARTED}[method] + told.pop("offset") + 0.1 * told["seed"]
     places = [6, 18, 30, 42, 54] if count == 5 else range(count)
     trained = METHODS[method].kind != "classical"
     told.pop("slices", None)
@@ -274,6 +275,19 @@ def test_refinement_shows_its_worst_slice_and_its_time() -> None:
     assert row["best_slice"] == pytest.approx(0.25)
     assert row["better_share"] == pytest.approx(59 / 60)
     assert row["train_seconds"] == pytest.approx(143.2)
+
+
+def test_pretrained_rows_stand_where_they_were_run() -> None:
+    tables = render_tables([line(name) for name in (*GAINS, *STARTED)])
+    for name in STARTED:
+        assert len(rows(tables["table_2"], method=name)) == 2
+    first, second = tables["refinement"].rows
+    assert (first["method"], second["method"]) == ("proposed", "pretrained")
+    assert second["gain"] == pytest.approx(0.2)
+    found = verdicts(tables["orderings"], "both: Proposed, from paintings")
+    assert found == ["holds", "holds"]
+    without = render_tables([line(name) for name in GAINS])
+    assert not {row["method"] for row in without["table_2"].rows} & set(STARTED)
 
 
 def test_nothing_measured_shows_dashes() -> None:

@@ -50,7 +50,7 @@ class Cell:
 
         That of a refinement is the external training it starts from.
         """
-        method = "proposed" if self.how.kind == "refined" else self.method
+        method = self.how.refines or self.method
         shift = 0.0 if self.jitter_mm else self.shift_mm
         return replace(self, method=method, shift_mm=shift)
 
@@ -97,6 +97,8 @@ class Cell:
         if kind != "classical":
             facts["budget"] = budget
             facts["options"] = config.network(self.method)
+            if self.how.started:
+                facts["start"] = config.start_digest()
             facts["extra"] = config.data.model_dump(
                 include={"extra_in_plane_mm", "extra_weight"}
             )
@@ -128,7 +130,7 @@ def cells_of(config: BenchmarkConfig, folds: int) -> list[Cell]:
                     found.append(cell)
 
     loss = cells.losses[0]
-    known = [m for m in METHODS if m in cells.methods]
+    known = [m for m in METHODS if m in config.methods]
     external = [m for m in known if METHODS[m].kind == "external"]
     for kind in ("classical", "external", "internal", "supervised"):
         for s in cells.scales:
@@ -145,7 +147,8 @@ def cells_of(config: BenchmarkConfig, folds: int) -> list[Cell]:
         for jitter in cells.jitters_mm:
             for mm in cells.shifts_mm:
                 add("proposed", scale, largest, loss, mm, jitter)
-    if "refined" in known:
-        for s in cells.scales:
-            add("refined", s, largest, loss, 0.0, 0.0)
+    for method in known:
+        if METHODS[method].kind == "refined":
+            for s in cells.scales:
+                add(method, s, largest, loss, 0.0, 0.0)
     return found

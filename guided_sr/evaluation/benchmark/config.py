@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tomllib
 from pathlib import Path
@@ -11,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from guided_sr.errors import DataError, MissingInputError
 from guided_sr.evaluation.benchmark.methods import METHODS
+from guided_sr.presets import locate_preset
 
 
 class _Strict(BaseModel):
@@ -113,6 +115,9 @@ class BenchmarkConfig(_Strict):
 
     Attributes:
         data: Which folders are subjects.
+        start: Preset or folder, taken from the file's own folder, of one network that
+            serves the steps of all cascades; the methods that begin with pretrained
+            weights need it.
         budget: What every training may spend.
         cells: What is compared.
         options: Arguments of the networks, by method; ``"none"`` stands for `None`,
@@ -120,6 +125,7 @@ class BenchmarkConfig(_Strict):
     """
 
     data: DataConfig = DataConfig()
+    start: str | None = None
     budget: BudgetConfig = BudgetConfig()
     cells: CellsConfig = CellsConfig()
     options: dict[str, dict[str, Any]] = Field(default_factory=dict)
@@ -132,12 +138,26 @@ class BenchmarkConfig(_Strict):
         fixed = [n for n in self.options if METHODS[n].kind in ("classical", "refined")]
         if fixed:
             raise ValueError(f"{', '.join(fixed)} has no options of its own")
+        if "methods" in self.cells.model_fields_set:
+            lacking = [m for m in self.cells.methods if m not in self.methods]
+            if lacking:
+                raise ValueError(f"{', '.join(lacking)} needs a start")
         return self
+
+    @property
+    def methods(self) -> list[str]:
+        """What can be compared: without a start, nothing that begins with one."""
+        started = self.start is not None
+        return [m for m in self.cells.methods if started or not METHODS[m].started]
+
+    def start_digest(self) -> str:
+        """Digest of the network and the weights that methods begin with."""
+        known = (Path(str(self.start)) / "config.json").read_bytes()
+        return hashlib.sha256(known).hexdigest()
 
     def network(self, method: str) -> dict[str, Any]:
         """Arguments of a method's network; a refinement has those it starts from."""
-        name = "proposed" if method == "refined" else method
-        given = self.options.get(name, {})
+        given = self.options.get(METHODS[method].refines or method, {})
         return {key: None if v == "none" else v for key, v in given.items()}
 
 
@@ -150,10 +170,11 @@ def read_config(path: str | os.PathLike[str]) -> BenchmarkConfig:
     Raises:
         MissingInputError: If the file is missing.
         DataError: If it is not TOML, or a key is wrong or unknown; it is named.
+        UnknownPresetError: If the start that it names is no preset or folder.
     """
     file = Path(path)
     try:
-        return BenchmarkConfig.model_validate(tomllib.loads(file.read_text("utf-8")))
+        config = BenchmarkConfig.model_validate(tomllib.loads(file.read_text("utf-8")))
     except OSError as error:
         raise MissingInputError(
             "the benchmark file cannot be read", path=file, mend="check the path"
@@ -172,6 +193,11 @@ def read_config(path: str | os.PathLike[str]) -> BenchmarkConfig:
         raise DataError(
             f"the benchmark file is wrong at {where}: {what}", path=file, mend=mend
         ) from error
+    if config.start is None:
+        return config
+    beside = file.parent / config.start
+    start = str(beside) if beside.is_dir() else config.start
+    return config.model_copy(update={"start": str(locate_preset(start))})
 
 
 def _known_keys(place: tuple[int | str, ...]) -> str:

@@ -80,6 +80,8 @@ class Learner:
                 return model.fit_supervised(
                     [(p.high, p.guide) for p in pairs], cell.scale, **shared
                 )
+            if how.started:  # nothing is held out: the last weights are kept
+                shared |= {"init": self.config.start, "validation": 0}
             return model.fit_external(
                 [(p.low, p.guide) for p in pairs],
                 cell.scale,

@@ -17,12 +17,16 @@ class Method:
         backbone: Registered network.
         guided: Whether it sees the T1.
         loss: Its own loss, where it has one.
+        started: Whether its weights begin as those of the benchmark's ``start``.
+        refines: Of a refinement, the method that it goes on from.
     """
 
     kind: Kind
     backbone: str = "grdn"
     guided: bool = False
     loss: str | None = None
+    started: bool = False
+    refines: str | None = None
 
 
 METHODS: dict[str, Method] = {
@@ -40,6 +44,10 @@ METHODS: dict[str, Method] = {
     "model_1": Method("external"),
     "model_2": Method("internal", guided=True),
     "proposed": Method("external", guided=True),
-    "refined": Method("refined", guided=True),
+    "refined": Method("refined", guided=True, refines="proposed"),
+    "pretrained": Method("external", guided=True, started=True),
+    "pretrained_refined": Method(
+        "refined", guided=True, started=True, refines="pretrained"
+    ),
 }
 """Every system by name, cubic interpolation first."""

@@ -28,7 +28,7 @@ def test_there_is_a_cell_for_every_entry_of_every_table():
     cells = cells_of(BenchmarkConfig(), folds=2)
     assert len(cells) == len(set(cells))
     main = [c for c in cells if not c.shift_mm and c.loss != "l2"]
-    for method in METHODS:
+    for method in (name for name, how in METHODS.items() if not how.started):
         for scale in (2.0, 4.0):
             found = [c for c in main if (c.method, c.scale) == (method, scale)]
             assert {c.fold for c in found} == {0, 1}
@@ -114,4 +114,26 @@ def test_the_demo_is_one_fold_at_two_times():
     assert {cell.fold for cell in cells} == {0}
     assert {cell.scale for cell in cells} == {2.0}
     assert max(cell.stages for cell in cells) == 2
-    assert {cell.method for cell in cells} == set(METHODS)
+    assert {cell.method for cell in cells} == set(config.methods)
+
+
+def test_methods_that_begin_with_pretrained_weights_need_a_start(started):
+    assert not any(c.how.started for c in cells_of(BenchmarkConfig(), folds=1))
+    cells = [c for c in cells_of(started, folds=1) if c.how.started]
+    assert {c.method for c in cells} == {"pretrained", "pretrained_refined"}
+    refined = next(c for c in cells if c.method == "pretrained_refined")
+    assert refined.training().method == "pretrained"
+
+
+def test_the_key_tells_one_start_from_another_and_only_where_it_matters(started):
+    cell = Cell("pretrained", 4.0, 3, "l1", 0.0, 0.0, 0, 0)
+    before = cell.key(started, DATA)
+    assert CELL.key(started, DATA) == CELL.key(BenchmarkConfig(), DATA)
+    (Path(started.start) / "config.json").write_text("{}", encoding="utf-8")
+    assert cell.key(started, DATA) != before
+
+
+@pytest.fixture
+def started(tmp_path):
+    (tmp_path / "config.json").write_text('{"format": 1}', encoding="utf-8")
+    return BenchmarkConfig(start=str(tmp_path))

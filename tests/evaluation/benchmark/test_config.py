@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from guided_sr.errors import DataError, MissingInputError
+from guided_sr.errors import DataError, MissingInputError, UnknownPresetError
 from guided_sr.evaluation.benchmark import METHODS, BenchmarkConfig, read_config
 
 
@@ -24,7 +24,10 @@ def test_every_key_has_a_default(tmp_path):
     [
         ("[cells]\nscale = [2]", r"cells\.scale: there is no such key"),
         ("[cells]\nscale = [2]", "known are methods, scales, stages"),
-        ("[budgets]\nsteps = 3", "budgets: .*known are data, budget, cells, options"),
+        (
+            "[budgets]\nsteps = 3",
+            "budgets: .*known are data, start, budget, cells, options",
+        ),
         ("[options.cubic]\na = 4", "cubic has no options"),
         ("[budget]\nsteps = 0", r"budget\.steps"),
         ('[cells]\nmethods = ["magic"]', "unknown method magic; known are cubic"),
@@ -33,6 +36,7 @@ def test_every_key_has_a_default(tmp_path):
         ("[cells]\nseeds = []", "seeds is empty"),
         ("[cells]\nshifts_mm = [-1]", "are distances"),
         ('[cells]\nlosses = ["l3"]', r"cells\.losses\.0"),
+        ('[cells]\nmethods = ["pretrained"]', "pretrained needs a start"),
         ("[cells", "is not TOML"),
     ],
 )
@@ -40,6 +44,15 @@ def test_a_wrong_key_is_named(tmp_path, text, where):
     with pytest.raises(DataError, match=where) as caught:
         read_config(written(tmp_path, text))
     assert "bench.toml" in str(caught.value)
+
+
+def test_a_start_is_looked_for_beside_the_file(tmp_path):
+    (tmp_path / "begin").mkdir()
+    (tmp_path / "begin" / "config.json").write_text("{}", encoding="utf-8")
+    config = read_config(written(tmp_path, 'start = "begin"'))
+    assert config.start == str(tmp_path / "begin")
+    with pytest.raises(UnknownPresetError):
+        read_config(written(tmp_path, 'start = "nowhere"'))
 
 
 def test_a_missing_file_is_told(tmp_path):

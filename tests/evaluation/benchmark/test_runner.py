@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from guided_sr.evaluation.benchmark import BenchmarkConfig, find_subjects
 from guided_sr.evaluation.benchmark.lines import append_line, read_lines
 from guided_sr.evaluation.benchmark.runner import Benchmark, spread
 from guided_sr.metrics import psnr
+from guided_sr.model import GuidedSRModel
 from guided_sr.physics.back_projection import back_project
 from guided_sr.physics.cascade_plan import CascadePlan
 from guided_sr.physics.degrade import upsample
@@ -29,6 +31,9 @@ class Silent:
         self.ended.append(line)
 
 
+PRETRAINED = ["pretrained", "pretrained_refined"]
+
+
 def bench(heads, small, out, methods=None, watcher=None):
     subjects = find_subjects(heads, BenchmarkConfig.model_validate(small))
     return Benchmark(subjects, out, watcher=watcher or Silent(), methods=methods)
@@ -39,7 +44,12 @@ def run(heads, tmp_path_factory):
     """Cubic, external, refined and internal cells, run once."""
     out = tmp_path_factory.mktemp("bench")
     tiny = {"blocks": 1, "convolutions": 2, "filters": 8, "growth": 8}
+    start = GuidedSRModel("grdn", **tiny)
+    start.networks = [start.build()]
+    start.scale, start.scale_range = (1.6, 1.6), (1.25, 1.85)
+    start.save_preset(out / "start")
     small = {
+        "start": str(out / "start"),
         "data": {"test": ["anna", "berta"], "extra_training": ["extra_*"]},
         "budget": {
             "steps": 4,
@@ -48,7 +58,7 @@ def run(heads, tmp_path_factory):
             "patch_size": 16,
         },
         "cells": {
-            "methods": ["cubic", "proposed", "refined", "srcnn"],
+            "methods": ["cubic", "proposed", "refined", "srcnn", *PRETRAINED],
             "scales": [2],
             "stages": [1, 2],
             "losses": ["l1"],
@@ -57,7 +67,7 @@ def run(heads, tmp_path_factory):
             "slices": 2,
             "internal_slices": 1,
         },
-        "options": {"proposed": tiny},
+        "options": {"proposed": tiny, "pretrained": tiny},
     }
     watcher = Silent()
     one = bench(heads, small, out, watcher=watcher)
@@ -113,6 +123,25 @@ def test_a_refinement_learns_from_the_whole_scan(run):
     assert [score["slice"] for score in line["scores"]] == [1, 2]
     folders = sorted(p.name for p in (one.out / "models").glob("refined_*/*"))
     assert folders == ["anna_scan", "berta_scan"]
+
+
+def test_every_stage_begins_with_the_weights_of_the_start(run, monkeypatch):
+    one, _, _, _ = run
+    begun = []
+
+    def fit(self, subjects, options, start, **how):
+        begun.extend(network.get_weights() for network in start.networks)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(GuidedSRModel, "_fit", fit)
+    cell = next(c for c in one.cells if c.method == "pretrained")
+    with pytest.raises(KeyboardInterrupt):
+        one.learner.shared(replace(cell, seed=7))
+    start = GuidedSRModel.from_preset(one.config.start).networks[0].get_weights()
+    assert len(begun) == cell.stages == 2
+    for weights in begun:
+        for mine, theirs in zip(weights, start, strict=True):
+            np.testing.assert_array_equal(mine, theirs)
 
 
 def test_what_is_there_is_not_run_again(run, heads):
