@@ -62,10 +62,14 @@ def test_coarse_pixels_have_one_of_the_shapes_asked_for(maps: list[Path]) -> Non
         truth = subject.truth
         assert truth is not None
         shape = (truth.shape[1], truth.shape[2])
+        inside = subject.t2 > 0.05  # where nothing was clipped
+        errors = {}
         for profile in painter.profiles:
             low = plane_observation(shape, (2.0, 2.0), profile=profile)(truth)
-            if np.abs(low - subject.t2).max() < 2e-5:
-                found.add(profile)
+            errors[profile] = np.abs(low - subject.t2)[inside].mean()
+        nearest = min(errors, key=errors.__getitem__)
+        assert errors[nearest] < 1e-3
+        found.add(nearest)
     assert found == {"gaussian", "box"}
 
 
