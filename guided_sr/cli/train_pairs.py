@@ -22,6 +22,7 @@ from guided_sr.errors import UsageError
 from guided_sr.physics.cascade_plan import CascadePlan
 from guided_sr.physics.degrade import crop_to_multiple, degrade
 from guided_sr.training.holdout import SHARE, check_share, divide, refuse_scarce
+from guided_sr.training.thick_views import Stack, views_of
 
 if TYPE_CHECKING:
     from guided_sr.model import GuidedSRModel
@@ -66,7 +67,7 @@ def learn_from_pairs(args: argparse.Namespace, way: Way) -> int:
     validation = _read(watched, console, setup, way)
     plans = [_plan(pair, setup, way) for pair in pairs]
     if tuning:
-        _refuse_scarce(pairs, validation, share)
+        _refuse_scarce(_stacks(pairs, setup), _stacks(validation, setup), share)
     lowest = 0 if way.sharp else -1
     for plan in plans:
         setup.refuse_small_slices(plan, level=lowest + 1)
@@ -136,17 +137,26 @@ def _share(args: argparse.Namespace, tuning: bool) -> float:
     return float(given)
 
 
-def _refuse_scarce(pairs: list[Pair], validation: list[Pair], share: float) -> None:
+def _stacks(pairs: list[Pair], setup: Setup) -> list[Stack]:
+    """What is learnt from: the T2s, or both coarse views of each."""
+    if not setup.through_plane:
+        return [pair.inputs.t2 for pair in pairs]
+    return [
+        view.t2
+        for pair in pairs
+        for view in views_of(pair.inputs, setup.thickness(pair))
+    ]
+
+
+def _refuse_scarce(stacks: list[Stack], validation: list[Stack], share: float) -> None:
     """Refuse too few or too small slices; empty ones are found out later."""
-    stacks = [pair.inputs.t2 for pair in pairs]
     learning = [len(stack) for stack in stacks]
-    held_out = [len(pair.inputs.t2) for pair in validation] if validation else None
+    held_out = [len(stack) for stack in validation] if validation else None
     if held_out is None and share:
         parts = divide(learning, share)
         learning = [len(kept) for kept, _ in parts]
         held_out = [len(away) for _, away in parts]
-    stacks += [pair.inputs.t2 for pair in validation]
-    shapes = [(stack.shape[1], stack.shape[2]) for stack in stacks]
+    shapes = [(stack.shape[1], stack.shape[2]) for stack in [*stacks, *validation]]
     refuse_scarce(learning, held_out, shapes)
 
 
@@ -167,7 +177,8 @@ def _read(
     found: list[PairOfPaths], console: Console, setup: Setup, way: Way
 ) -> list[Pair]:
     """Read and check all pairs."""
-    scale = None if way.sharp else setup.scale
+    own_grid = way.sharp or setup.through_plane
+    scale = None if own_grid else setup.scale
     pairs = []
     with console.progress("reading pairs") as advance:
         for number, one in enumerate(found, 1):
@@ -182,11 +193,13 @@ def _plan(pair: Pair, setup: Setup, way: Way) -> CascadePlan:
     Raises:
         UsageError: If there is none.
     """
-    stack = pair.inputs.t2
-    if not way.sharp:
+    stack, scale = pair.inputs.t2, setup.scale
+    if not way.sharp and not setup.through_plane:
         return setup.plan((stack.shape[1], stack.shape[2]), pair.inputs.target_shape)
-    sharp = crop_to_multiple(stack[:1], setup.scale)
-    coarse = degrade(sharp, setup.scale)
+    if setup.through_plane and not way.sharp:
+        scale = (setup.thickness(pair), 1.0)
+    sharp = crop_to_multiple(stack[:1], scale)
+    coarse = degrade(sharp, scale)
     return setup.plan(
         (coarse.shape[1], coarse.shape[2]), (sharp.shape[1], sharp.shape[2])
     )

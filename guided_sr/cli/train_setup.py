@@ -16,8 +16,9 @@ from guided_sr.cli.train_options import BACKBONES, TRAINING
 from guided_sr.errors import UsageError
 from guided_sr.physics.back_projection import BackProjection
 from guided_sr.physics.cascade_plan import CascadePlan, StageBlur, scale_per_axis
-from guided_sr.presets import scale_text
+from guided_sr.presets import rows_only, scale_text
 from guided_sr.training.options import TrainingOptions, patch_size
+from guided_sr.training.thick_views import thick_factor
 
 if TYPE_CHECKING:
     from guided_sr.model import GuidedSRModel
@@ -134,6 +135,20 @@ class Setup:
             devices=_devices(args),
             tensorboard=args.tensorboard,
         )
+
+    @property
+    def through_plane(self) -> bool:
+        """Whether rows alone are enlarged: thick slices, seen from the side."""
+        return rows_only(self.scale)
+
+    def thickness(self, pair: Pair) -> float:
+        """How many times coarser the views of a pair's own planes are.
+
+        Args:
+            pair: On the T2's own grid.
+        """
+        served = None if self.start is None else self.start.config.scale_range
+        return thick_factor(pair.t2.affine, self.scale[0], served)
 
     def plan(self, shape: tuple[int, int], target: tuple[int, int]) -> CascadePlan:
         """The cascade plan between two sizes.

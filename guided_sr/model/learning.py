@@ -54,14 +54,17 @@ class LearningModel(CascadeNetworks):
         Args:
             pairs: ``(t2, t1)`` pairs: arrays ``(h, w)`` or ``(n, h, w)`` with the T1
                 on the target grid, or nibabel images or paths on any grids. For a
-                model without guide, T2 images alone.
+                model without guide, T2 images alone. For a scale of rows alone, a
+                volume of thick slices teaches by its own planes, made coarse along
+                rows and along columns by as much as its slices are thick.
             scale: Factor to learn, of both in-plane axes or one for each; that of
                 ``init`` by default.
             stages: Number r of stages; that of ``init``, or 3 as in the paper, by
                 default.
             scale_range: Least and largest factor that the model shall serve on the
-                enlarged axes. Each ``(t2, t1)`` pair of arrays then has the factor
-                that its sizes tell, within the range; all others have ``scale``.
+                enlarged axes; that of ``init`` by default. Each ``(t2, t1)`` pair of
+                arrays then has the factor that its sizes tell, within the range; all
+                others have ``scale``.
             init: Preset, folder or trained model (this one, too) whose weights are
                 the start. A model of one network that serves a range of factors, as
                 those of ``pretrained/starts``, starts every stage; then give scale
@@ -102,6 +105,8 @@ class LearningModel(CascadeNetworks):
             init, scale, stages, default=fitting.EXTERNAL_STAGES
         )
         learning = self._learning(factors, stages)
+        if scale_range is None and start is not None and factors == start.scale:
+            scale_range = start.scale_range
         if scale_range is not None:
             learning["scale_range"] = scale_range
         subjects = subjects_of(pairs, **learning, weights=weights)

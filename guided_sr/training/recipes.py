@@ -24,6 +24,7 @@ from guided_sr.physics.cascade_plan import scale_per_axis
 from guided_sr.physics.operators import Profile
 from guided_sr.presets.usage_range import UsageRange
 from guided_sr.training.painted import Painter
+from guided_sr.training.thick_views import turned
 
 Pair = tuple[NDArray[np.float32], NDArray[np.float32]]
 Factors = tuple[float, float]
@@ -69,12 +70,8 @@ class SubjectRecipe(_Strict):
             pair = simulated((factor, 1.0))
             pairs.append((pair.low, pair.guide))
             pair = simulated((1.0, factor))
-            pairs.append((_turned(pair.low), _turned(pair.guide)))
+            pairs.append((turned(pair.low), turned(pair.guide)))
         return pairs
-
-
-def _turned(stack: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.ascontiguousarray(np.swapaxes(stack, -1, -2))
 
 
 class PaintedRecipe(_Strict):

@@ -18,8 +18,9 @@ from guided_sr.physics.back_projection import BackProjection
 from guided_sr.physics.cascade_plan import CascadePlan, StageBlur
 from guided_sr.physics.degrade import crop_to_multiple, degrade
 from guided_sr.physics.operators import SeparableOperator
-from guided_sr.presets import scale_text, served_factors, served_text
+from guided_sr.presets import rows_only, scale_text, served_factors, served_text
 from guided_sr.training.patches import LevelStack
+from guided_sr.training.thick_views import thick_views
 
 Stack = NDArray[np.float32]
 Pair = tuple[Any, Any]
@@ -154,6 +155,10 @@ def subjects_of(
         scale_range: Least and largest factor of the enlarged axes. Pairs of arrays
             then have the factor that their sizes tell.
 
+    Returns:
+        One subject a pair; where rows alone are enlarged, two of each volume: its own
+        planes, coarse along rows and along columns (`thick_views`).
+
     Raises:
         UsageError: If there are no pairs, weights do not fit them, or one has no T1
             though a guide is due.
@@ -162,23 +167,37 @@ def subjects_of(
     """
     subjects = []
     for number, (pair, weight) in enumerate(_weighted(pairs, weights), 1):
-        factors = scale
-        if scale_range is not None:
-            factors = _factors(pair, number, scale, scale_range)
-        inputs = prepare(pair[0], pair[1], guided=guided, scale=factors)
-        plan = inputs.plan(stages=stages, stage_blur=stage_blur)
-        low, guide = inputs.normalised()
-        filled = _filled(low, number)
-        subjects.append(
-            Subject(
-                low[filled],
-                None if guide is None else guide[filled],
-                plan,
-                weight,
-                spacing_mm=inputs.spacing_mm,
+        for one, spacing_mm in _seen(pair, guided, scale, scale_range):
+            factors = scale
+            if scale_range is not None:
+                factors = _factors(one, number, scale, scale_range)
+            inputs = prepare(one[0], one[1], guided=guided, scale=factors)
+            plan = inputs.plan(stages=stages, stage_blur=stage_blur)
+            low, guide = inputs.normalised()
+            filled = _filled(low, number)
+            subjects.append(
+                Subject(
+                    low[filled],
+                    None if guide is None else guide[filled],
+                    plan,
+                    weight,
+                    spacing_mm=spacing_mm or inputs.spacing_mm,
+                )
             )
-        )
     return subjects
+
+
+def _seen(
+    pair: Pair,
+    guided: bool,
+    scale: tuple[float, float],
+    scale_range: tuple[float, float] | None,
+) -> list[tuple[Pair, tuple[float, float, float] | None]]:
+    """A pair as it is; of a volume whose rows alone shall be enlarged, its views."""
+    if is_array(pair[0]) or not rows_only(scale):
+        return [(pair, None)]
+    views = thick_views(*pair, guided=guided, nominal=scale[0], served=scale_range)
+    return [((view.t2, view.t1), view.spacing_mm) for view in views]
 
 
 def supervised_subjects_of(

@@ -6,10 +6,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from guided_sr import GuidedSRModel
+from guided_sr import GuidedSRModel, head_phantom
 from guided_sr.cli.main import main
+from guided_sr.volumes import write_volume
 
 SHORT = ["--scale", "2", "--stages", "2", "--max-steps", "4", "--steps-per-epoch", "2"]
 SHORT += ["--batch-size", "2", "--patch-size", "16", "--precision", "float32"]
@@ -170,6 +172,36 @@ def test_pairs_to_watch_decide_in_a_fine_tuning(
     assert "the 1 pairs to watch decide" in capsys.readouterr().err
     assert main([*command, "--validation-share", "0.25"]) == 130
     assert seen["validation"] == 0.25
+
+
+@pytest.mark.parametrize("thick", [1.2, 3.0])
+def test_a_slice_model_is_fine_tuned_on_whole_thick_scans(
+    tmp_path: Path,
+    tiny: dict[str, int],
+    thick: float,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    start = GuidedSRModel("grdn", **tiny)
+    start.networks = [start.build(), start.build()]
+    start.scale, start.scale_range = (2.0, 1.0), (1.5, 4.0)
+    start.save_preset(tmp_path / "slices")
+    for seed in (1, 2):
+        head = head_phantom((48, 48), 12, seed=seed, voxel_mm=4.0)
+        affine = head.affine @ np.diag([1.0, 1.0, thick, 1.0])
+        for weighting, stack in (("t1", head.t1), ("t2", head.t2)):
+            file = tmp_path / "scans" / str(seed) / f"{weighting}.nii.gz"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_volume(file, np.moveaxis(stack, 0, -1), affine)
+    command = ["train", "external", "--data", str(tmp_path / "scans")]
+    command += ["-o", str(tmp_path / "mine"), "--init", str(tmp_path / "slices")]
+    command += ["--max-steps", "1", "--batch-size", "2", "--patch-size", "16"]
+    assert main([*command, "--precision", "float32"]) == 0
+    shown = capsys.readouterr().err
+    coarse = {1.2: 24, 3.0: 16}[thick]  # not thick enough: the factor of the model
+    assert f" {coarse}x48 " in shown
+    tuned = GuidedSRModel.from_preset(tmp_path / "mine")
+    assert tuned.scale == (2.0, 1.0)
+    assert tuned.scale_range == (1.5, 4.0)
 
 
 def test_too_few_slices_to_fine_tune_on_are_refused_with_the_minimum(
