@@ -247,18 +247,16 @@ def _loaded(name: str, _config: str, precision: str, _device: str) -> Any:
 
 def _tell_guide_use(console: Console, result: Result) -> None:
     """Say what the T1 was worth, and whether it was used."""
-    from guided_sr.inference.worth import worth_text
+    from guided_sr.inference.worth import limit_text
 
     known = result.provenance["guide_use"]
     for name in ("in_plane", "through_plane"):
         if name in known:
             test = known[name]
-            worth = worth_text(test["gain_db"], test["spread_db"], test["slices"])
+            figures = ("gain_db", "spread_db", "slices", "needed_db")
+            worth = limit_text(**{key: test[key] for key in figures})
             done = "used" if test["used"] else "left out"
-            console.note(
-                f"guide, {name.replace('_', '-')}: {worth}; the limit is"
-                f" {test['needed_db']:+g} dB; it is {done}"
-            )
+            console.note(f"guide, {name.replace('_', '-')}: {worth}; it is {done}")
 
 
 def _nothing_to_do(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from guided_sr.inference.cascade import FOREGROUND, run_cascade
 from guided_sr.inference.volume_inputs import VolumeInputs
-from guided_sr.inference.worth import worth_text
+from guided_sr.inference.worth import limit_text
 from guided_sr.physics.back_projection import BackProjection
 from guided_sr.physics.cascade_plan import CascadePlan
 
@@ -78,8 +78,7 @@ class GuideTest:
 
     def describe(self) -> str:
         """The figures in one line."""
-        worth = worth_text(self.gain_db, self.spread_db, self.slices)
-        return f"{worth}; the limit is {self.needed_db:+g} dB"
+        return limit_text(**asdict(self))
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain data for JSON."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["worth_text"]
+__all__ = ["limit_text", "worth_text"]
 
 
 def worth_text(gain_db: float, spread_db: float, slices: int) -> str:
@@ -17,3 +17,18 @@ def worth_text(gain_db: float, spread_db: float, slices: int) -> str:
         f"{gain_db:+.2f} ± {spread_db:.2f} dB with the T1 (± sd over {slices} held-out"
         " slices)"
     )
+
+
+def limit_text(
+    gain_db: float, spread_db: float, slices: int, *, needed_db: float
+) -> str:
+    """`worth_text`, and what would have been enough.
+
+    Args:
+        gain_db: As in `worth_text`.
+        spread_db: As in `worth_text`.
+        slices: As in `worth_text`.
+        needed_db: Gain below which the T1 is taken to hurt.
+    """
+    worth = worth_text(gain_db, spread_db, slices)
+    return f"{worth}; the limit is {needed_db:+g} dB"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import dataclasses
 
 from guided_sr.inference.guide_test import GuideTest
-from guided_sr.inference.worth import worth_text
+from guided_sr.inference.worth import limit_text, worth_text
 from guided_sr.report.facts import quality_rows
 
 SAID = "+0.88 ± 0.31 dB with the T1 (± sd over 12 held-out slices)"
@@ -14,6 +14,7 @@ def test_the_worth_of_a_t1_is_told_in_the_same_words_everywhere():
     assert worth_text(test.gain_db, test.spread_db, test.slices) == SAID
     assert test.describe() == f"{SAID}; the limit is +0.3 dB"
     known = dataclasses.asdict(test)
+    assert limit_text(**known) == test.describe()
     qc = {f"guide_{key}": known[key] for key in ("gain_db", "spread_db", "slices")}
     ((name, told, _),) = quality_rows(qc)
     assert (name, told) == ("gain by the T1", SAID)
