@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from guided_sr.errors import UsageError
 from guided_sr.inference.cascade import Progress, Window, batches, run_cascade
@@ -21,7 +22,11 @@ from guided_sr.inference.volume_inputs import Estimate, VolumeInputs, Voxels
 from guided_sr.inference.volume_plan import VolumePlan
 from guided_sr.physics.back_projection import BackProjection, back_project
 from guided_sr.physics.cascade_plan import CascadePlan
-from guided_sr.physics.operators import LineOperator, SeparableOperator
+from guided_sr.physics.operators import (
+    LineOperator,
+    SeparableOperator,
+    apply_matrices,
+)
 from guided_sr.volumes import Normalised
 
 _BLOCK = 2**23  # voxels of the result that are projected at once
@@ -73,7 +78,7 @@ def super_resolve(
     plan = inputs.plan
     observed = inputs.scale.forward(inputs.low)
     steps = _Steps(plan, progress)
-    x, last, noise = observed, _NOTHING, None
+    x, last, noise = _as_trained(observed, plan), _NOTHING, None
     if plan.in_plane is not None:
         model = _needed(in_plane, "in-plane")
         x, last, noise = _slices(x, inputs, model, plan.in_plane, steps)
@@ -93,6 +98,17 @@ def super_resolve(
             np.maximum(plane, 0.0, out=plane)
     residual *= np.float32(high - low)
     return Estimate(x, residual, misfit, last, noise)
+
+
+def _as_trained(observed: Voxels, plan: VolumePlan) -> Voxels:
+    """The T2 as slices of the profile that networks are trained for would show it."""
+    if plan.through_plane is None or plan.profile.nominal:
+        return observed
+    fine = plan.target_shape[plan.across]
+    matrix = plan.profile.to_nominal(fine, plan.shape[plan.across])
+    matrices: list[NDArray[np.float64] | None] = [None] * observed.ndim
+    matrices[plan.across] = matrix
+    return apply_matrices(observed, matrices)
 
 
 def _needed(model: Cascade | None, axes: str) -> Cascade:

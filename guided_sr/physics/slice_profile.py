@@ -12,6 +12,9 @@ import math
 from dataclasses import dataclass
 from typing import get_args
 
+import numpy as np
+from numpy.typing import NDArray
+
 from guided_sr.errors import UsageError
 from guided_sr.physics.operators import (
     FWHM_PER_SIGMA,
@@ -21,6 +24,7 @@ from guided_sr.physics.operators import (
 )
 
 _BOX_WIDTH_PER_SIGMA = math.sqrt(12.0)
+_EPSILON = 1e-2  # of `to_nominal`; 0 would need slices without noise
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,34 @@ class SliceProfile:
                 f"slice gap {self.gap!r} is no share of the slice distance",
                 mend="give 0 to below 1, for instance 0.1 for 10 %",
             )
+
+    @property
+    def nominal(self) -> bool:
+        """Whether it is the one that networks are trained for."""
+        return self == SliceProfile()
+
+    def to_nominal(self, n_from: int, n_to: int) -> NDArray[np.float64]:
+        """What the scanner's slices would be, had they the nominal profile.
+
+        The slices are led up by cubic convolution, made to explain what was observed
+        (the closed form of `back_project`), and seen again through the nominal
+        profile: ``N (U + P^T (P P^T + eps I)^-1 (I - P U))``. A box passes more of the
+        fine detail than the Gaussian, which a network takes for more detail still.
+
+        Args:
+            n_from: Number of fine slices.
+            n_to: Number of the scanner's.
+
+        Returns:
+            Matrix of shape ``(n_to, n_to)``; rows sum to about one.
+        """
+        mine = self.line(n_from, n_to).matrix
+        nominal = SliceProfile().line(n_from, n_to).matrix
+        up = LineOperator(n_to, n_from).matrix
+        one = np.eye(n_to)
+        correction = np.linalg.solve(mine @ mine.T + _EPSILON * one, one - mine @ up)
+        found: NDArray[np.float64] = nominal @ (up + mine.T @ correction)
+        return found
 
     def line(self, n_from: int, n_to: int) -> LineOperator:
         """What leads from fine slices to those of the scanner.

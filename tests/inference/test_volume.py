@@ -172,6 +172,33 @@ def test_the_slice_profile_is_that_of_the_last_projection(slices, thick):
     assert np.sqrt(np.mean(left**2)) < 0.05 * thick["t2"].data.max()
 
 
+def test_networks_see_slices_of_the_profile_they_were_trained_for(
+    slices, thick, monkeypatch
+):
+    """An impulse of a slice is no impulse any more, and only along the slice axis."""
+    seen = []
+
+    def watch(networks, t2, *more, **options):
+        seen.append(np.array(t2))
+        return run_cascade(networks, t2, *more, **options)
+
+    run_cascade = engine.run_cascade
+    monkeypatch.setattr(engine, "run_cascade", watch)
+    profiles = None, SliceProfile(), SliceProfile("box", 0.2)
+    for profile in profiles:
+        slices.predict_cascade(thick["t2"], thick["t1"], slice_profile=profile)
+    third = len(seen) // 3
+    plain, nominal, box = seen[0], seen[third], seen[2 * third]
+    np.testing.assert_array_equal(plain, nominal)
+    plan = slices.predict_cascade(thick["t2"], thick["t1"]).plan
+    matrix = SliceProfile("box", 0.2).to_nominal(
+        plan.target_shape[plan.across], plan.shape[plan.across]
+    )
+    expected = np.einsum("ij,njk->nik", matrix, plain)
+    np.testing.assert_allclose(box, expected, atol=1e-4)
+    assert np.abs(box - plain).max() > 0.01
+
+
 def test_a_target_voxel_is_reached(slices, thick):
     result = slices.predict_cascade(thick["t2"], thick["t1"], target_voxel=2.0)
     assert result.data.shape == (24, 28, 16)

@@ -47,3 +47,26 @@ def test_slices_that_stay_have_no_profile():
 def test_what_is_no_profile_is_refused(shape, gap):
     with pytest.raises(UsageError, match="slice"):
         SliceProfile(shape, gap)
+
+
+@pytest.mark.parametrize(
+    "profile", [SliceProfile("box"), SliceProfile("gaussian", 0.2)]
+)
+def test_slices_of_another_profile_are_brought_to_the_nominal_one(profile, rng):
+    """On a line as smooth as anatomy: detail of a few pixels, no steps."""
+    kernel = np.exp(-0.5 * (np.arange(-8, 9) / 2.0) ** 2)
+    fine = np.convolve(rng.standard_normal(160), kernel, mode="valid")
+    nominal = SliceProfile().line(144, 36).matrix @ fine
+    seen = profile.line(144, 36).matrix @ fine
+    brought = profile.to_nominal(144, 36) @ seen
+    inner = slice(3, -3)
+    before = np.abs(seen - nominal)[inner].mean()
+    assert np.abs(brought - nominal)[inner].mean() < 0.35 * before
+    assert not profile.nominal
+
+
+def test_the_nominal_profile_is_left_almost_as_it_is(rng):
+    assert SliceProfile().nominal
+    matrix = SliceProfile().to_nominal(80, 20)
+    np.testing.assert_allclose(matrix.sum(axis=1), 1.0, atol=1e-3)
+    np.testing.assert_allclose(matrix, np.eye(20), atol=0.05)
