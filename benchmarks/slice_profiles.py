@@ -1,9 +1,10 @@
 """What a slice profile other than the assumed one costs, untold and told.
 
 Paints coronal planes of held-out heads at 1 mm, makes axial slices of 4 mm with noise
-through several profiles, and super-resolves the planes: as they are, and as a volume
-does whose profile is told (`slice_profile=`): brought to the nominal profile first,
-projected on the true one last. Prints the table.
+through several profiles, and super-resolves the planes: as they are, and with their
+profile told, in the steps of a volume: brought to the nominal profile first, projected
+on the true one last. Unlike a volume, planes are cut one way only, and the last
+projection has a fixed epsilon. Prints the table.
 
     python benchmarks/slice_profiles.py --label-maps MAPS
 """

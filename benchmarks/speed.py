@@ -120,7 +120,7 @@ def main() -> None:
     print(f"peak memory                  {peak:8.2f} GiB  (bar 4)")
     if args.plain:
         low, guide = (x.astype(np.float32) / x.max() for x in (t2, t1))
-        plain_loop(model, plan, low[:10], guide[:10])  # traces
+        plain_loop(model, plan, low[:12], guide[:12])  # traces both sizes of batch
         begun = time.perf_counter()
         plain_loop(model, plan, low, guide)
         print(f"plain loop                   {time.perf_counter() - begun:8.1f} s")

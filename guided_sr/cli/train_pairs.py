@@ -137,26 +137,31 @@ def _share(args: argparse.Namespace, tuning: bool) -> float:
     return float(given)
 
 
-def _stacks(pairs: list[Pair], setup: Setup) -> list[Stack]:
-    """What is learnt from: the T2s, or both coarse views of each."""
+def _stacks(pairs: list[Pair], setup: Setup) -> list[list[Stack]]:
+    """What is learnt from each pair: its T2, or both coarse views of it."""
     if not setup.through_plane:
-        return [pair.inputs.t2 for pair in pairs]
-    return [
-        view.t2
-        for pair in pairs
-        for view in views_of(pair.inputs, setup.thickness(pair))
-    ]
+        return [[pair.inputs.t2] for pair in pairs]
+    seen = (views_of(pair.inputs, setup.thickness(pair)) for pair in pairs)
+    return [[view.t2 for view in views] for views in seen]
 
 
-def _refuse_scarce(stacks: list[Stack], validation: list[Stack], share: float) -> None:
+def _refuse_scarce(
+    stacks: list[list[Stack]], validation: list[list[Stack]], share: float
+) -> None:
     """Refuse too few or too small slices; empty ones are found out later."""
-    learning = [len(stack) for stack in stacks]
-    held_out = [len(stack) for stack in validation] if validation else None
-    if held_out is None and share:
-        parts = divide(learning, share)
+    learning = [len(stack) for views in stacks for stack in views]
+    owners = [owner for owner, views in enumerate(stacks) for _ in views]
+    held_out = None
+    if validation:
+        held_out = [len(stack) for views in validation for stack in views]
+    elif share:
+        parts = divide(learning, share, owners=owners)
         learning = [len(kept) for kept, _ in parts]
         held_out = [len(away) for _, away in parts]
-    shapes = [(stack.shape[1], stack.shape[2]) for stack in [*stacks, *validation]]
+    shapes = [
+        min(((view.shape[1], view.shape[2]) for view in views), key=min)
+        for views in [*stacks, *validation]
+    ]
     refuse_scarce(learning, held_out, shapes)
 
 

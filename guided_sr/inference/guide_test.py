@@ -104,8 +104,8 @@ def compare_guide(
     plan = inputs.plan
     if inputs.guide is None:
         return None
-    y = inputs.scale.forward(inputs.low)
-    seen = plan.observation(inputs.guide.data)  # as the scanner of the T2 would
+    y = plan.to_trained(inputs.scale.forward(inputs.low))
+    seen = plan.trained.observation(inputs.guide.data)  # as the T2's scanner would
     t1 = inputs.guide.scale.forward(seen)
     parts: list[tuple[Stack, Stack, CascadePlan]] = []
     if not through_plane:

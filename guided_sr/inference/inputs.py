@@ -66,6 +66,8 @@ class Inputs:
         t1_scale: Intensity map of the T1, or `None`.
         single: Whether the T2 came as one slice ``(h, w)``.
         source: The volumes, where paths or images were given.
+        spacing: Distance of slices, rows and columns of the target grid, where arrays
+            have one.
     """
 
     t2: Stack
@@ -75,6 +77,7 @@ class Inputs:
     t1_scale: IntensityScale | None
     single: bool = False
     source: Source | None = field(default=None, repr=False)
+    spacing: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
     def plan(self, *, stages: int, stage_blur: StageBlur = "consistent") -> CascadePlan:
         """The cascade plan from the observed to the target grid."""
@@ -88,9 +91,9 @@ class Inputs:
 
     @property
     def spacing_mm(self) -> tuple[float, float, float]:
-        """Distance of slices, rows and columns of the target grid; 1 for arrays."""
+        """Distance of slices, rows and columns of the target grid."""
         if self.source is None:
-            return 1.0, 1.0, 1.0
+            return self.spacing
         sizes = voxel_sizes(self.source.affine)
         across = float(sizes[self.source.slice_axis])
         rows, columns = np.delete(sizes, self.source.slice_axis)

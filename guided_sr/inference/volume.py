@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 from guided_sr.errors import UsageError
 from guided_sr.inference.cascade import Progress, Window, batches, run_cascade
@@ -22,11 +21,7 @@ from guided_sr.inference.volume_inputs import Estimate, VolumeInputs, Voxels
 from guided_sr.inference.volume_plan import VolumePlan
 from guided_sr.physics.back_projection import BackProjection, back_project
 from guided_sr.physics.cascade_plan import CascadePlan
-from guided_sr.physics.operators import (
-    LineOperator,
-    SeparableOperator,
-    apply_matrices,
-)
+from guided_sr.physics.operators import LineOperator, SeparableOperator
 from guided_sr.volumes import Normalised
 
 _BLOCK = 2**23  # voxels of the result that are projected at once
@@ -78,16 +73,18 @@ def super_resolve(
     plan = inputs.plan
     observed = inputs.scale.forward(inputs.low)
     steps = _Steps(plan, progress)
-    x, last, noise = _as_trained(observed, plan), _NOTHING, None
+    x, last, noise = plan.to_trained(observed), _NOTHING, None
+    noisy = observed  # in which noise is looked for: as it came, if it can be
     if plan.in_plane is not None:
         model = _needed(in_plane, "in-plane")
-        x, last, noise = _slices(x, inputs, model, plan.in_plane, steps)
+        x, last, noise = _slices(x, noisy, inputs, model, plan.in_plane, steps)
+        noisy = x
     if plan.through_plane is not None:
         model = _needed(through_plane, "slice")
         if noise is not None:
             how = model.back_projection.fixed(noise.epsilon)
             model = model._replace(back_projection=how)
-        x, last, found = _planes(x, inputs, model, plan.through_plane, steps)
+        x, last, found = _planes(x, noisy, inputs, model, plan.through_plane, steps)
         noise = noise or found
     low, high = inputs.scale.low, inputs.scale.high
     floor = -low / (high - low) if inputs.low.min() >= 0.0 else -np.inf
@@ -98,17 +95,6 @@ def super_resolve(
             np.maximum(plane, 0.0, out=plane)
     residual *= np.float32(high - low)
     return Estimate(x, residual, misfit, last, noise)
-
-
-def _as_trained(observed: Voxels, plan: VolumePlan) -> Voxels:
-    """The T2 as slices of the profile that networks are trained for would show it."""
-    if plan.through_plane is None or plan.profile.nominal:
-        return observed
-    fine = plan.target_shape[plan.across]
-    matrix = plan.profile.to_nominal(fine, plan.shape[plan.across])
-    matrices: list[NDArray[np.float64] | None] = [None] * observed.ndim
-    matrices[plan.across] = matrix
-    return apply_matrices(observed, matrices)
 
 
 def _needed(model: Cascade | None, axes: str) -> Cascade:
@@ -145,6 +131,7 @@ class _Steps:
 
 def _slices(
     x: Voxels,
+    noisy: Voxels,
     inputs: VolumeInputs,
     model: Cascade,
     plan: CascadePlan,
@@ -160,14 +147,15 @@ def _slices(
         data = inputs.guide.data
         if data.shape[across] != x.shape[across]:  # as thick as the slices
             lines = [LineOperator(n, n) for n in data.shape]
-            lines[across] = inputs.plan.slices
+            lines[across] = inputs.plan.trained.slices
             data = SeparableOperator(*lines)(data)
         guide = Normalised(np.moveaxis(data, across, 0), inputs.guide.scale)
-    images = np.moveaxis(x, across, 0), guide
-    how, noise = settled(model.back_projection, model.networks, *images, plan=plan)
+    seen = np.moveaxis(noisy, across, 0)
+    how, noise = settled(model.back_projection, model.networks, seen, guide, plan=plan)
     run_cascade(
         model.networks,
-        *images,
+        np.moveaxis(x, across, 0),
+        guide,
         plan=plan,
         back_projection=how,
         last=_NOTHING,
@@ -179,6 +167,7 @@ def _slices(
 
 def _planes(
     x: Voxels,
+    noisy: Voxels,
     inputs: VolumeInputs,
     model: Cascade,
     plans: tuple[CascadePlan, CascadePlan],
@@ -194,12 +183,13 @@ def _planes(
         if model.guided and inputs.guide is not None:
             planes = np.transpose(inputs.guide.data, axes)
             guide = Normalised(planes, inputs.guide.scale)
-        images = np.transpose(x, axes), guide
-        how, found = settled(how, model.networks, *images, plan=plan)
+        seen = np.transpose(noisy, axes)
+        how, found = settled(how, model.networks, seen, guide, plan=plan)
         noise = noise or found
         run_cascade(
             model.networks,
-            *images,
+            np.transpose(x, axes),
+            guide,
             plan=plan,
             back_projection=how,
             last=_NOTHING,

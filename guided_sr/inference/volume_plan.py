@@ -19,7 +19,11 @@ from numpy.typing import NDArray
 
 from guided_sr.errors import UnknownScaleError, UsageError
 from guided_sr.physics.cascade_plan import CascadePlan, StageBlur
-from guided_sr.physics.operators import LineOperator, SeparableOperator
+from guided_sr.physics.operators import (
+    LineOperator,
+    SeparableOperator,
+    apply_matrices,
+)
 from guided_sr.physics.slice_profile import SliceProfile
 from guided_sr.presets import rows_only, scale_text, served_factors, served_text
 from guided_sr.volumes import (
@@ -161,6 +165,28 @@ class VolumePlan:
         if self.through_plane is not None:
             lines[self.across] = self.slices
         return SeparableOperator(*lines)
+
+    @property
+    def trained(self) -> VolumePlan:
+        """The same plan with the slice profile that networks are trained for."""
+        return dataclasses.replace(self, profile=SliceProfile())
+
+    def to_trained(self, observed: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Slices of the profile that networks are trained for, in place of the T2's.
+
+        Args:
+            observed: The T2 along RAS+.
+
+        Returns:
+            What they would show, of the same shape; the very same array where they
+            have that profile, or no slice is added.
+        """
+        if self.through_plane is None or self.profile.nominal:
+            return observed
+        fine, coarse = self.target_shape[self.across], self.shape[self.across]
+        matrices: list[NDArray[np.float64] | None] = [None] * observed.ndim
+        matrices[self.across] = self.profile.to_nominal(fine, coarse)
+        return apply_matrices(observed, matrices).astype(np.float32, copy=False)
 
     @property
     def slices(self) -> LineOperator:

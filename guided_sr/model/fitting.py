@@ -11,7 +11,7 @@ import keras
 from guided_sr.errors import UsageError, warn_user
 from guided_sr.physics.back_projection import BackProjection
 from guided_sr.physics.cascade_plan import scale_per_axis
-from guided_sr.presets import served_factors, served_text
+from guided_sr.presets import rows_only, served_factors, served_text
 from guided_sr.training.augmentation import SUPERVISED
 from guided_sr.training.callbacks import ResidualCallback
 from guided_sr.training.options import TrainingOptions
@@ -79,9 +79,11 @@ class Start:
         if scale is None or stages in (None, 1) or self.scale_range is None:
             return self
         factors = scale_per_axis(scale)
-        step = max(factors) ** (1.0 / stages)
         low, high = self.scale_range
-        if len(self.networks) > 1 or not low <= step <= high:
+        steps = [factor ** (1.0 / stages) for factor in factors if factor > 1.0]
+        served = all(low <= step <= high for step in steps)
+        other = rows_only(self.scale) and not rows_only(factors)
+        if len(self.networks) > 1 or other or not served:
             return self
         networks = list(self.networks) * stages
         return replace(self, networks=networks, scale=factors, scale_range=None)

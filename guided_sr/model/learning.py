@@ -109,6 +109,7 @@ class LearningModel(CascadeNetworks):
             scale_range = start.scale_range
         if scale_range is not None:
             learning["scale_range"] = scale_range
+        learning["views"] = True
         subjects = subjects_of(pairs, **learning, weights=weights)
         held_out: list[Subject] = []
         if start is not None:

@@ -54,15 +54,19 @@ def check_share(share: float) -> None:
         )
 
 
-def divide(counts: Sequence[int], share: float) -> list[tuple[Index, Index]]:
+def divide(
+    counts: Sequence[int], share: float, *, owners: Sequence[int] | None = None
+) -> list[tuple[Index, Index]]:
     """Divide slices into those to learn from and those held out.
 
-    Whole subjects are held out, one at least; of a single subject every fifth slice
-    (for a share of 0.2).
+    Whole people are held out, one at least; of a single one every fifth slice (for a
+    share of 0.2).
 
     Args:
         counts: Slices of each subject.
         share: Share to hold out; 0 holds out nothing.
+        owners: Whose each subject is, where several show the same slices of one
+            person: they stay together. Each is its own by default.
 
     Returns:
         Slices to learn from and slices held out, of each subject.
@@ -72,13 +76,19 @@ def divide(counts: Sequence[int], share: float) -> list[tuple[Index, Index]]:
     none = np.arange(0)
     if share == 0.0:
         return [(slices, none) for slices in every]
-    if len(counts) == 1:
-        chosen = evenly(counts[0], max(1, round(counts[0] * share)))
-        return [(np.setdiff1d(every[0], chosen), chosen)]
-    away = set(evenly(len(counts), max(1, round(len(counts) * share))).tolist())
+    owners = range(len(counts)) if owners is None else owners
+    people = list(dict.fromkeys(owners))
+    if len(people) == 1:
+        chosen = [evenly(n, max(1, round(n * share))) for n in counts]
+        return [
+            (np.setdiff1d(slices, away), away)
+            for slices, away in zip(every, chosen, strict=True)
+        ]
+    places = evenly(len(people), max(1, round(len(people) * share)))
+    apart = {people[place] for place in places.tolist()}
     return [
-        (none, slices) if number in away else (slices, none)
-        for number, slices in enumerate(every)
+        (none, slices) if owner in apart else (slices, none)
+        for owner, slices in zip(owners, every, strict=True)
     ]
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from guided_sr.errors import DataError, UnknownScaleError, UsageError
 from guided_sr.inference.cascade import FOREGROUND, StageRunner, batches
-from guided_sr.inference.inputs import is_array, prepare
+from guided_sr.inference.inputs import Inputs, is_array, prepare
 from guided_sr.layers.projection import separable
 from guided_sr.physics.back_projection import BackProjection
 from guided_sr.physics.cascade_plan import CascadePlan, StageBlur
@@ -40,6 +40,7 @@ class Subject:
         truth: Slices ``(n, H, W)`` of the high-resolution T2, normalised as the
             observed ones, for supervised learning only.
         spacing_mm: Distance of slices, rows and columns of the target grid.
+        owner: Number of the pair that it shows; two views of a volume share it.
     """
 
     t2: Stack
@@ -48,6 +49,7 @@ class Subject:
     weight: float = 1.0
     truth: Stack | None = None
     spacing_mm: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    owner: int = 1
 
     def part(self, slices: NDArray[Any]) -> Subject:
         """The same subject with some of its slices only.
@@ -140,6 +142,7 @@ def subjects_of(
     stage_blur: StageBlur,
     weights: Sequence[float] | None = None,
     scale_range: tuple[float, float] | None = None,
+    views: bool = False,
 ) -> list[Subject]:
     """Check and prepare all pairs before the first slow step.
 
@@ -154,10 +157,11 @@ def subjects_of(
         weights: How often a slice of each pair is drawn; equal by default.
         scale_range: Least and largest factor of the enlarged axes. Pairs of arrays
             then have the factor that their sizes tell.
+        views: Whether volumes teach by two views of their own planes, coarse along
+            rows and along columns, where rows alone are enlarged (`thick_views`).
 
     Returns:
-        One subject a pair; where rows alone are enlarged, two of each volume: its own
-        planes, coarse along rows and along columns (`thick_views`).
+        One subject a pair, or one a view.
 
     Raises:
         UsageError: If there are no pairs, weights do not fit them, or one has no T1
@@ -167,21 +171,19 @@ def subjects_of(
     """
     subjects = []
     for number, (pair, weight) in enumerate(_weighted(pairs, weights), 1):
-        for one, spacing_mm in _seen(pair, guided, scale, scale_range):
-            factors = scale
-            if scale_range is not None:
-                factors = _factors(one, number, scale, scale_range)
-            inputs = prepare(one[0], one[1], guided=guided, scale=factors)
+        filled: NDArray[np.bool_] | None = None  # the same slices in every view
+        for inputs in _seen(pair, number, guided, scale, scale_range, views=views):
             plan = inputs.plan(stages=stages, stage_blur=stage_blur)
             low, guide = inputs.normalised()
-            filled = _filled(low, number)
+            filled = _filled(low, number) if filled is None else filled
             subjects.append(
                 Subject(
                     low[filled],
                     None if guide is None else guide[filled],
                     plan,
                     weight,
-                    spacing_mm=spacing_mm or inputs.spacing_mm,
+                    spacing_mm=inputs.spacing_mm,
+                    owner=number,
                 )
             )
     return subjects
@@ -189,15 +191,20 @@ def subjects_of(
 
 def _seen(
     pair: Pair,
+    number: int,
     guided: bool,
     scale: tuple[float, float],
     scale_range: tuple[float, float] | None,
-) -> list[tuple[Pair, tuple[float, float, float] | None]]:
+    *,
+    views: bool,
+) -> list[Inputs]:
     """A pair as it is; of a volume whose rows alone shall be enlarged, its views."""
-    if is_array(pair[0]) or not rows_only(scale):
-        return [(pair, None)]
-    views = thick_views(*pair, guided=guided, nominal=scale[0], served=scale_range)
-    return [((view.t2, view.t1), view.spacing_mm) for view in views]
+    if views and rows_only(scale) and not is_array(pair[0]):
+        return thick_views(*pair, guided=guided, nominal=scale[0], served=scale_range)
+    factors = scale
+    if scale_range is not None:
+        factors = _factors(pair, number, scale, scale_range)
+    return [prepare(pair[0], pair[1], guided=guided, scale=factors)]
 
 
 def supervised_subjects_of(

@@ -9,7 +9,7 @@ much as the slices are, they are what the model sees, of the same scanner and co
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,21 +21,6 @@ from guided_sr.volumes import slice_axis, voxel_sizes
 
 Stack = NDArray[np.float32]
 Factors = tuple[float, float]
-
-
-@dataclass(frozen=True, eq=False)
-class ThickView:
-    """Planes of one scan, coarse along their rows.
-
-    Attributes:
-        t2: Of shape ``(n, h, w)``.
-        t1: On the grid that is sought, ``(n, H, w)``, or `None`.
-        spacing_mm: Distance of planes, rows and columns of that grid.
-    """
-
-    t2: Stack
-    t1: Stack | None
-    spacing_mm: tuple[float, float, float]
 
 
 def thick_factor(
@@ -63,7 +48,7 @@ def thick_views(
     guided: bool,
     nominal: float,
     served: tuple[float, float] | None,
-) -> list[ThickView]:
+) -> list[Inputs]:
     """Both views of a scan: coarse along rows, and along columns, turned.
 
     Args:
@@ -82,7 +67,7 @@ def thick_views(
     return views_of(fine, factor)
 
 
-def views_of(fine: Inputs, factor: float) -> list[ThickView]:
+def views_of(fine: Inputs, factor: float) -> list[Inputs]:
     """As `thick_views`, of a scan that was read.
 
     Args:
@@ -100,10 +85,18 @@ def _view(
     scale: Factors,
     turn: Callable[[Stack], Stack],
     spacing_mm: tuple[float, float, float],
-) -> ThickView:
+) -> Inputs:
     high = crop_to_multiple(np.maximum(fine.t2, 0.0), scale)
     guide = None if fine.t1 is None else turn(crop_to_multiple(fine.t1, scale))
-    return ThickView(turn(degrade(high, scale).astype(np.float32)), guide, spacing_mm)
+    rows, columns = turn(high[:1]).shape[1:]
+    view = prepare(
+        turn(degrade(high, scale).astype(np.float32)),
+        guide,
+        guided=guide is not None,
+        scale=None,
+        target_shape=(rows, columns),
+    )
+    return replace(view, spacing=spacing_mm)
 
 
 def turned(stack: NDArray[Any]) -> Stack:

@@ -113,19 +113,30 @@ def fine_tuning_data(
     learning = list(subjects)
     deciding = list(held_out or ())
     if held_out is None:
-        parts = holdout.divide([len(s.t2) for s in subjects], share)
+        parts = holdout.divide(
+            [len(s.t2) for s in subjects], share, owners=[s.owner for s in subjects]
+        )
         both = list(zip(subjects, parts, strict=True))
         learning = [s.part(kept) for s, (kept, _) in both if len(kept)]
         deciding = [s.part(away) for s, (_, away) in both if len(away)]
     holdout.refuse_scarce(
         [len(s.t2) for s in learning],
         [len(s.t2) for s in deciding] if held_out is not None or share else None,
-        [s.plan.level_shape(0) for s in (*subjects, *(held_out or ()))],
+        [*_smallest(subjects), *_smallest(held_out or ())],
     )
     return (
         _thinned(learning, holdout.pixels_to_learn_from(options), stage=1),
         for_deciding(deciding),
     )
+
+
+def _smallest(subjects: Sequence[Subject]) -> list[tuple[int, int]]:
+    """Size of the observed slices of each pair, of its smallest view."""
+    shapes: dict[int, tuple[int, int]] = {}
+    for subject in subjects:
+        shape = subject.plan.level_shape(0)
+        shapes[subject.owner] = min(shapes.get(subject.owner, shape), shape, key=min)
+    return list(shapes.values())
 
 
 def for_deciding(held_out: Sequence[Subject]) -> list[Subject]:

@@ -71,3 +71,19 @@ def test_scarce_data_are_refused_with_the_minimum(learning, away, shape, message
 def test_what_is_just_enough_is_taken():
     holdout.refuse_scarce([8], [2], [(16, 16)])
     holdout.refuse_scarce([8], None, [(16, 16)])
+
+
+def test_views_of_one_person_stay_together():
+    parts = holdout.divide([5, 5, 4, 4, 6, 6], 0.34, owners=[1, 1, 2, 2, 3, 3])
+    kept = [len(learn) for learn, _ in parts]
+    away = [len(held) for _, held in parts]
+    assert kept[0::2] == kept[1::2]
+    assert away[0::2] == away[1::2]
+    assert sorted(away[0::2])[:2] == [0, 0]
+
+
+def test_of_one_person_the_same_slices_of_every_view_are_held_out():
+    (learnt, away), (others, gone) = holdout.divide([10, 10], 0.2, owners=[7, 7])
+    assert away.tolist() == gone.tolist()
+    assert learnt.tolist() == others.tolist()
+    assert len(away) == 2

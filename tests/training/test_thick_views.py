@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from guided_sr.datasets.phantom import head_phantom
+from guided_sr.errors import UsageError
 from guided_sr.physics.degrade import degrade
 from guided_sr.training.subjects import subjects_of
 from guided_sr.training.thick_views import thick_factor, thick_views
@@ -50,21 +51,41 @@ def test_a_thick_scan_teaches_by_its_own_planes_seen_from_both_sides() -> None:
     assert again[0].t1 is None
 
 
-def test_subjects_of_a_slice_model_are_both_views_of_a_volume() -> None:
-    t2, t1 = scan(2.0)
+@pytest.mark.parametrize("guided", [True, False])
+@pytest.mark.parametrize("thick", [1.5, 2.0])
+def test_subjects_of_a_slice_model_are_both_views_of_a_volume(
+    guided: bool, thick: float
+) -> None:
+    """1.5 is the least factor; the sizes, rounded, tell a little less."""
+    t2, t1 = scan(thick)
     subjects = subjects_of(
-        [(t2, t1)],
+        [(t2, t1), (t2, t1)],
         scale=(4.0, 1.0),
         scale_range=(1.5, 6.0),
         stages=2,
-        guided=True,
+        guided=guided,
         stage_blur="consistent",
-        weights=[0.5],
+        weights=[0.5, 1.0],
+        views=True,
     )
-    assert [s.plan.scale for s in subjects] == [(2.0, 1.0), (2.0, 1.0)]
-    assert [s.weight for s in subjects] == [0.5, 0.5]
-    assert subjects[0].spacing_mm == pytest.approx((8.0, 4.0, 4.0))
-    truth = subjects[0].plan.observation()
-    assert truth.rows.n_from == 40
-    low = degrade(np.ones((40, 48), np.float32), (2.0, 1.0))
+    assert [s.owner for s in subjects] == [1, 1, 2, 2]
+    assert [s.weight for s in subjects] == [0.5, 0.5, 1.0, 1.0]
+    assert [s.plan.target_shape for s in subjects[:2]] == [(40, 48), (48, 40)]
+    for subject in subjects:
+        assert subject.plan.scale[0] == pytest.approx(thick, rel=0.03)
+        assert subject.plan.scale[1] == 1.0
+        assert (subject.t1 is None) == (not guided)
+    assert subjects[0].spacing_mm == pytest.approx((4.0 * thick, 4.0, 4.0))
+    low = degrade(np.ones((40, 48), np.float32), (thick, 1.0))
     assert low.shape == subjects[0].t2.shape[1:]
+
+
+def test_whole_volumes_teach_rows_only_where_views_are_asked_for() -> None:
+    with pytest.raises(UsageError, match="whole volumes"):
+        subjects_of(
+            [scan(2.0)],
+            scale=(4.0, 1.0),
+            stages=2,
+            guided=True,
+            stage_blur="consistent",
+        )

@@ -152,7 +152,7 @@ class BenchmarkConfig(_Strict):
 
     def start_digest(self) -> str:
         """Digest of the network and the weights that methods begin with."""
-        known = (Path(str(self.start)) / "config.json").read_bytes()
+        known = (locate_preset(str(self.start)) / "config.json").read_bytes()
         return hashlib.sha256(known).hexdigest()
 
     def network(self, method: str) -> dict[str, Any]:

@@ -158,11 +158,13 @@ class Learner:
         """Build every network once, so that a wrong option stops a run at once.
 
         Raises:
-            UsageError: If a network has no such option.
+            UsageError: If a network has no such option, or the start does not fit.
         """
-        for cell in {c.method: c for c in cells}.values():
+        for cell in {(c.method, c.scale, c.stages): c for c in cells}.values():
             if cell.how.kind != "classical":
-                self._model(cell)
+                model = self._model(cell)
+                if cell.how.started:
+                    model._start(self.config.start, cell.scale, cell.stages)
 
     def _model(self, cell: Cell) -> GuidedSRModel:
         return GuidedSRModel(

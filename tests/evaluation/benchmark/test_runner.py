@@ -144,6 +144,15 @@ def test_every_stage_begins_with_the_weights_of_the_start(run, monkeypatch):
             np.testing.assert_array_equal(mine, theirs)
 
 
+def test_a_start_that_does_not_fit_stops_the_run_at_once(run, heads, tmp_path):
+    _, _, _, small = run
+    cells = {**small["cells"], "stages": [1]}  # a step of 2 where 1.85 is the most
+    watcher = Silent()
+    with pytest.raises(UsageError, match="start from was trained for"):
+        bench(heads, {**small, "cells": cells}, tmp_path, watcher=watcher).run()
+    assert watcher.begun == []
+
+
 def test_what_is_there_is_not_run_again(run, heads):
     one, lines, _, small = run
     watcher = Silent()
