@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from guided_sr.errors import DataError, MissingInputError
+from guided_sr.errors import DataError, MissingInputError, UnknownPresetError
 from guided_sr.evaluation.benchmark.methods import METHODS
 from guided_sr.presets import locate_preset
 
@@ -197,7 +197,16 @@ def read_config(path: str | os.PathLike[str]) -> BenchmarkConfig:
         return config
     beside = file.parent / config.start
     start = str(beside) if beside.is_dir() else config.start
-    return config.model_copy(update={"start": str(locate_preset(start))})
+    try:
+        folder = locate_preset(start)
+    except UnknownPresetError as error:
+        raise UnknownPresetError(
+            f"the start {config.start!r} of the benchmark file is no preset and no"
+            " folder beside it",
+            path=file,
+            mend="name the folder of a model, such as pretrained/starts/grdn_painted",
+        ) from error
+    return config.model_copy(update={"start": str(folder)})
 
 
 def _known_keys(place: tuple[int | str, ...]) -> str:

@@ -51,7 +51,7 @@ def test_a_start_is_looked_for_beside_the_file(tmp_path):
     (tmp_path / "begin" / "config.json").write_text("{}", encoding="utf-8")
     config = read_config(written(tmp_path, 'start = "begin"'))
     assert config.start == str(tmp_path / "begin")
-    with pytest.raises(UnknownPresetError):
+    with pytest.raises(UnknownPresetError, match=r"start 'nowhere' .*bench\.toml"):
         read_config(written(tmp_path, 'start = "nowhere"'))
 
 
