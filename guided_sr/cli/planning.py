@@ -120,9 +120,10 @@ class Job:
         ]
         for model in self.chosen:
             rows += _cascade(model, plan)
-        profile = plan.profile
         if plan.through_plane is not None:
-            rows.append(("slices", f"{profile.shape}, gap {100 * profile.gap:g} %"))
+            read = self.t1 is not None and not plan.told
+            rest = "; read from the T1 in the run, if it is fine enough" if read else ""
+            rows.append(("slices", f"{plan.profile.describe()}{rest}"))
         first = self.chosen[0].config.back_projection
         projection = args.back_projection or first.method or "none"
         if args.back_projection is None and first.automatic:
@@ -259,7 +260,9 @@ def choose(
         guided = "t1" in files and args.guide_use != "never"
         chosen = presets_for(grid, guided=guided)
     refuse_target(grid, path=files["t2"])
-    profile = SliceProfile(args.slice_profile, args.slice_gap)
+    profile = None
+    if (args.slice_profile, args.slice_gap) != (None, None):
+        profile = SliceProfile(args.slice_profile or "gaussian", args.slice_gap or 0.0)
     plan = VolumePlan.create(grid, [one.served for one in chosen], profile=profile)
     used = [
         model

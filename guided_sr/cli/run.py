@@ -166,6 +166,9 @@ def execute(args: argparse.Namespace) -> int:
             refuse_doubtful(noticed)
         if inputs.guide is not None:
             console.note(f"registration: {inputs.guide.registration.describe()}")
+        if inputs.plan.width is not None:
+            seen = inputs.plan.profile.describe()
+            console.note(f"slices: {seen}, {inputs.plan.profile_source}")
         result = _predict(args, console, inputs, chosen, noticed)
         command = shlex.join(["guided-sr", *args.argv])
         known = {**result.provenance, "options": options, "command": command}

@@ -83,16 +83,15 @@ def _add_plan(group: argparse._ActionsContainer) -> None:
     group.add_argument(
         "--slice-profile",
         choices=["gaussian", "box"],
-        default="gaussian",
-        help="how the scanner sees across a slice (default: gaussian)",
+        help="how the scanner sees across a slice (default: read from the T1 where it"
+        " can be, gaussian elsewhere)",
     )
     group.add_argument(
         "--slice-gap",
         type=share,
-        default=0.0,
         metavar="SHARE",
-        help="gap between slices as a share of their distance, 0 to below 1"
-        " (default: 0)",
+        help="gap between slices as a share of their distance, 0 to below 1 (default:"
+        " with --slice-profile 0; read from the T1 with it elsewhere)",
     )
     group.add_argument(
         "--back-projection",

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from guided_sr.errors import UsageError
 from guided_sr.explain.region import Region
 from guided_sr.explain.subject import BLUR, ExplainedSlice
-from guided_sr.inference.cascade import FOREGROUND
+from guided_sr.inference.filled import FOREGROUND
 from guided_sr.physics.operators import SeparableOperator
 from guided_sr.runtime.gradient import differentiable_call, input_gradients
 

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from guided_sr.errors import DataError, UsageError
-from guided_sr.inference.cascade import FOREGROUND, StageRunner, Window
+from guided_sr.inference.cascade import StageRunner, Window
+from guided_sr.inference.filled import FOREGROUND
 from guided_sr.inference.inputs import Inputs, prepare
 from guided_sr.inference.maps import DETAIL
 from guided_sr.inference.noise import settled

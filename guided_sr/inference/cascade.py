@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from guided_sr.errors import is_out_of_memory, warn_user
+from guided_sr.inference.filled import FOREGROUND
 from guided_sr.layers.projection import back_project_tensor, separable
 from guided_sr.physics.back_projection import BackProjection
 from guided_sr.physics.cascade_plan import CascadePlan
@@ -31,7 +32,6 @@ Progress = Callable[[int, int], None]
 
 PIXELS_A_BATCH = 160_000
 HALVINGS = 3
-FOREGROUND = 0.02
 MARGIN = 16
 
 

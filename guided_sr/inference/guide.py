@@ -48,6 +48,13 @@ class Guide:
     overlap: float
     registration: Registration
 
+    def fine_across(self, grid: TargetGrid) -> bool:
+        """Whether the T1 is as fine across the slices as the result is to be."""
+        steps = grid.target_affine[:3, :3]
+        wanted = float(np.linalg.norm(steps[:, grid.slice_axis]))
+        spacing = spacing_along(self.volume.affine, steps)[grid.slice_axis]
+        return bool(spacing <= _COARSER * wanted)
+
 
 def prepare_guide(
     t1: Any,

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from guided_sr.inference.cascade import FOREGROUND, run_cascade
+from guided_sr.inference.cascade import run_cascade
+from guided_sr.inference.filled import spread_slices
 from guided_sr.inference.volume_inputs import VolumeInputs
 from guided_sr.inference.worth import limit_text
 from guided_sr.physics.back_projection import BackProjection
@@ -29,7 +30,6 @@ __all__ = [
     "GuideUse",
     "compare_guide",
     "compare_on_slices",
-    "spread_slices",
 ]
 
 GuideUse = Literal["auto", "always", "never"]
@@ -48,7 +48,6 @@ wrong T1s of painted heads are on either side of 0.3 dB, at 2.5 (1.36) no longer
 SLICES = 12
 """Slices, or planes of both stacks together, that are held out."""
 
-_CONTENT = 0.5  # of the fullest slice; emptier ones tell little
 _SMALLEST = 4  # pixels a side that a cascade can begin from
 _NOTHING = BackProjection(None)
 
@@ -177,21 +176,6 @@ def _errors(
         )
         found.append(np.sum((back - y) ** 2, axis=(1, 2), dtype=np.float64))
     return np.array(found)
-
-
-def spread_slices(y: Stack, many: int) -> list[int]:
-    """Slices with much in them, spread over a stack.
-
-    Args:
-        y: Normalised slices of shape ``(n, h, w)``.
-        many: How many, at most.
-    """
-    content = np.mean(y > FOREGROUND, axis=(1, 2))
-    full = np.flatnonzero((content > 0) & (content >= _CONTENT * content.max()))
-    if not full.size:
-        return []
-    places = np.linspace(0, full.size - 1, min(many, full.size)).round().astype(int)
-    return [int(index) for index in full[places]]
 
 
 def _judged(

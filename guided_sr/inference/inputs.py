@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,10 @@ from numpy.typing import NDArray
 
 from guided_sr.errors import DataError, UsageError
 from guided_sr.inference.guide import prepare_guide
+from guided_sr.inference.slice_width import profile_of, slice_width
 from guided_sr.physics.cascade_plan import CascadePlan, StageBlur, scale_per_axis
+from guided_sr.physics.operators import LineOperator, SeparableOperator
+from guided_sr.physics.slice_profile import SliceProfile
 from guided_sr.presets import rows_only
 from guided_sr.volumes import (
     IntensityScale,
@@ -68,6 +72,7 @@ class Inputs:
         source: The volumes, where paths or images were given.
         spacing: Distance of slices, rows and columns of the target grid, where arrays
             have one.
+        profile: Of the slices, where the stack is one of planes across them.
     """
 
     t2: Stack
@@ -78,6 +83,32 @@ class Inputs:
     single: bool = False
     source: Source | None = field(default=None, repr=False)
     spacing: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    profile: SliceProfile = field(default_factory=SliceProfile)
+
+    def with_profile(self, told: SliceProfile | None) -> Inputs:
+        """The same pair of planes with the profile of the slices that they cross.
+
+        Args:
+            told: The profile, if it is known; else it is read from the T1.
+        """
+        if told is None:
+            y, t1 = self.normalised()
+            width = None if t1 is None else slice_width([(y, t1)])
+            told = SliceProfile() if width is None else profile_of(width)
+        return dataclasses.replace(self, profile=told)
+
+    def to_trained(self, y: Stack) -> Stack:
+        """Planes through slices of the profile that networks are trained for."""
+        return self.profile.brought(y, 1, self.target_shape[0])
+
+    @property
+    def observation(self) -> SeparableOperator:
+        """What leads from planes of the result to those of the T2."""
+        rows, columns = self.t2.shape[-2:]
+        high, wide = self.target_shape
+        return SeparableOperator(
+            self.profile.line(high, rows), LineOperator(wide, columns)
+        )
 
     def plan(self, *, stages: int, stage_blur: StageBlur = "consistent") -> CascadePlan:
         """The cascade plan from the observed to the target grid."""

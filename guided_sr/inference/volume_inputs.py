@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from guided_sr.errors import PathLike
 from guided_sr.inference.guide import Guide, prepare_guide
+from guided_sr.inference.slice_width import with_read_profile
 from guided_sr.inference.volume_plan import VolumePlan
 from guided_sr.physics.back_projection import BackProjection
 from guided_sr.volumes import IntensityScale, Volume, fit_intensity
@@ -29,7 +30,7 @@ class VolumeInputs:
         t2: The T2 as it came.
         low: Its voxels along RAS+.
         guide: The T1 on the grid of the result, or `None`.
-        plan: What is to be done.
+        plan: What is to be done; with the profile of the slices, where the T1 shows it.
         scale: Intensity map of the T2.
     """
 
@@ -75,6 +76,8 @@ class VolumeInputs:
                 t2_to_t1=t2_to_t1,
             )
         low = plan.orientation.apply(volume.data)
+        if guide is not None:
+            plan = with_read_profile(plan, scale.forward(low), guide)
         inputs = cls(volume, low, guide, plan, scale)
         if not isinstance(t1, Volume):
             inputs.examine()

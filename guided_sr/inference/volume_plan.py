@@ -19,11 +19,7 @@ from numpy.typing import NDArray
 
 from guided_sr.errors import UnknownScaleError, UsageError
 from guided_sr.physics.cascade_plan import CascadePlan, StageBlur
-from guided_sr.physics.operators import (
-    LineOperator,
-    SeparableOperator,
-    apply_matrices,
-)
+from guided_sr.physics.operators import LineOperator, SeparableOperator
 from guided_sr.physics.slice_profile import SliceProfile
 from guided_sr.presets import rows_only, scale_text, served_factors, served_text
 from guided_sr.volumes import (
@@ -70,6 +66,8 @@ class VolumePlan:
         through_plane: Cascade of the planes of either stack, whose columns run along
             the first and the second in-plane axis; `None` without a slice model.
         profile: Shape and thickness of the T2's slices.
+        told: Whether the user said so.
+        width: What it was read from in the T1 (`slice_width`), where it was.
     """
 
     grid: TargetGrid
@@ -77,6 +75,8 @@ class VolumePlan:
     in_plane: CascadePlan | None
     through_plane: tuple[CascadePlan, CascadePlan] | None
     profile: SliceProfile
+    told: bool = False
+    width: float | None = None
 
     @classmethod
     def create(
@@ -92,7 +92,8 @@ class VolumePlan:
             grid: Grid of the T2 and of the result.
             models: What the models at hand serve: one of the in-plane axes, one of
                 the slice axis, or both.
-            profile: Of the slices; Gaussian without gap by default.
+            profile: Of the slices, if it is known; else Gaussian without gap, until it
+                is read from the T1.
 
         Raises:
             UnknownScaleError: If no model serves the factor of an axis.
@@ -124,9 +125,8 @@ class VolumePlan:
                 for axis in (first, second)
             )
             through_plane = one, other
-        return cls(
-            grid, orientation, in_plane, through_plane, profile or SliceProfile()
-        )
+        known, told = profile or SliceProfile(), profile is not None
+        return cls(grid, orientation, in_plane, through_plane, known, told)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -181,12 +181,10 @@ class VolumePlan:
             What they would show, of the same shape; the very same array where they
             have that profile, or no slice is added.
         """
-        if self.through_plane is None or self.profile.nominal:
+        if self.through_plane is None:
             return observed
-        fine, coarse = self.target_shape[self.across], self.shape[self.across]
-        matrices: list[NDArray[np.float64] | None] = [None] * observed.ndim
-        matrices[self.across] = self.profile.to_nominal(fine, coarse)
-        return apply_matrices(observed, matrices).astype(np.float32, copy=False)
+        fine = self.target_shape[self.across]
+        return self.profile.brought(observed, self.across, fine)
 
     @property
     def slices(self) -> LineOperator:
@@ -194,6 +192,15 @@ class VolumePlan:
         return self.profile.line(
             self.target_shape[self.across], self.shape[self.across]
         )
+
+    @property
+    def profile_source(self) -> str:
+        """Where the profile is from, in words."""
+        if self.told:
+            return "told"
+        if self.width is None:
+            return "assumed"
+        return f"read from the T1: as a Gaussian {100 * self.width:.0f} % wide"
 
     def summary(self) -> dict[str, object]:
         """The plan's numbers as plain data, for sidecars and reports."""
@@ -206,7 +213,7 @@ class VolumePlan:
             "scale": list(grid.scale),
             "slice_axis": grid.slice_axis,
             "reason": grid.reason,
-            "slice_profile": asdict(self.profile),
+            "slice_profile": {**asdict(self.profile), "from": self.profile_source},
             "in_plane": None if self.in_plane is None else self.in_plane.summary(),
             "through_plane": None
             if self.through_plane is None

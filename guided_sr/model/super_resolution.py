@@ -32,10 +32,10 @@ from guided_sr.model.guide_use import checked_use, decide, without_guide
 from guided_sr.model.learning import LearningModel
 from guided_sr.model.prediction import predict_volume, served_by
 from guided_sr.networks.registry import backbone_names
-from guided_sr.physics.back_projection import BackProjection, Method
+from guided_sr.physics.back_projection import BackProjection, Method, back_project
 from guided_sr.physics.cascade_plan import CascadePlan
 from guided_sr.physics.slice_profile import SliceProfile
-from guided_sr.presets import list_presets
+from guided_sr.presets import list_presets, rows_only
 from guided_sr.presets.usage_range import check_range, usage_range
 from guided_sr.volumes.plausible import read_examined, refuse_target
 
@@ -115,8 +115,9 @@ class GuidedSRModel(LearningModel):
                 ``"auto"`` for those that the models are for.
             slice_model: A second model, for the slice axis of a volume whose slices
                 this one enlarges.
-            slice_profile: Shape and gap of the slices of a volume; Gaussian without
-                a gap by default.
+            slice_profile: Shape and gap of the slices that a slice model leads up. By
+                default it is read from the T1, where that is fine enough across them
+                and the factor is 2.5 or more; else they are Gaussian without a gap.
             register: How the T1 of a volume is placed on the T2: ``"auto"`` measures
                 how far the headers are off and moves the T1 where that helps,
                 ``"rigid"`` always, ``"none"`` never.
@@ -176,7 +177,7 @@ class GuidedSRModel(LearningModel):
             raise UsageError(
                 "maps are made of volumes", mend="give images or paths, or no maps="
             )
-        if axes == "slice" or (target_voxel, slice_model, slice_profile) != (None,) * 3:
+        if axes == "slice" or target_voxel is not None or slice_model is not None:
             raise UsageError(
                 "arrays have no voxel sizes and no slice axis",
                 mend="give images or paths; or stacks of planes to a slice model",
@@ -186,6 +187,13 @@ class GuidedSRModel(LearningModel):
         inputs = prepare(
             t2, t1, guided=model.guided, scale=factors, target_shape=target_shape
         )
+        if rows_only(factors):
+            inputs = inputs.with_profile(slice_profile)
+        elif slice_profile is not None:
+            raise UsageError(
+                "slices of these arrays are not led up, a profile has no part in it",
+                mend="leave slice_profile out, or give planes to a slice model",
+            )
         if strict is not None:
             known = usage_range(self.metadata)
             check_range(known, inputs.measured(), paths={}, strict=strict)
@@ -254,6 +262,7 @@ class GuidedSRModel(LearningModel):
         if t1 is None:
             return self
         plan = inputs.plan(stages=self.stages, stage_blur=self.stage_blur)
+        y = inputs.to_trained(y)
         compare = functools.partial(compare_on_slices, y, t1, plan)
         return decide(self, compare, guide_use=use, strict=strict).model
 
@@ -276,13 +285,22 @@ class GuidedSRModel(LearningModel):
             followed.
         """
         plan = inputs.plan(stages=self.stages, stage_blur=self.stage_blur)
-        images = inputs.normalised()
+        y, t1 = inputs.normalised()
         how, _ = settled(
-            back_projection or self.back_projection, self.networks, *images, plan=plan
+            back_projection or self.back_projection, self.networks, y, t1, plan=plan
         )
+        known = inputs.profile.nominal
         stack = run_cascade(
-            self.networks, *images, plan=plan, back_projection=how, progress=progress
+            self.networks,
+            inputs.to_trained(y),
+            t1,
+            plan=plan,
+            back_projection=how,
+            last=None if known else BackProjection(None),
+            progress=progress,
         )
+        if not known:
+            stack = back_project(stack, y, inputs.observation, **vars(how))
         stack = inputs.t2_scale.inverse(stack)
         if inputs.t2.min() >= 0.0:
             stack = np.maximum(stack, 0.0, out=stack)

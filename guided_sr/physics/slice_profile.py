@@ -21,6 +21,7 @@ from guided_sr.physics.operators import (
     LineOperator,
     Profile,
     SeparableOperator,
+    apply_matrices,
 )
 
 _BOX_WIDTH_PER_SIGMA = math.sqrt(12.0)
@@ -56,6 +57,10 @@ class SliceProfile:
                 mend="give 0 to below 1, for instance 0.1 for 10 %",
             )
 
+    def describe(self) -> str:
+        """Shape and gap in words."""
+        return f"{self.shape}, gap {100 * self.gap:.3g} %"
+
     @property
     def nominal(self) -> bool:
         """Whether it is the one that networks are trained for."""
@@ -83,6 +88,27 @@ class SliceProfile:
         correction = np.linalg.solve(mine @ mine.T + _EPSILON * one, one - mine @ up)
         found: NDArray[np.float64] = nominal @ (up + mine.T @ correction)
         return found
+
+    def brought(
+        self, observed: NDArray[np.float32], axis: int, n_from: int
+    ) -> NDArray[np.float32]:
+        """Slices of the nominal profile, in place of observed ones (`to_nominal`).
+
+        Args:
+            observed: An image of any shape.
+            axis: The one across its slices.
+            n_from: Number of fine slices.
+
+        Returns:
+            Of the same shape; the very same array if the profile is nominal already,
+            or there are as many fine slices.
+        """
+        n_to = observed.shape[axis]
+        if self.nominal or n_from == n_to:
+            return observed
+        matrices: list[NDArray[np.float64] | None] = [None] * observed.ndim
+        matrices[axis] = self.to_nominal(n_from, n_to)
+        return apply_matrices(observed, matrices).astype(np.float32, copy=False)
 
     def line(self, n_from: int, n_to: int) -> LineOperator:
         """What leads from fine slices to those of the scanner.

@@ -72,8 +72,8 @@ def plan_rows(result: Result) -> Rows:
                 sizes = ("x".join(map(str, cascade.level_shape(k))) for k in levels)
                 rows.append((name, " → ".join(sizes)))
     if both:
-        profile = result.plan.profile
-        rows.append(("slice profile", f"{profile.shape}, gap {100 * profile.gap:g} %"))
+        seen = f"{result.plan.profile.describe()} ({result.plan.profile_source})"
+        rows.append(("slice profile", seen))
     for key in ("model", "slice_model"):
         if key in known:
             rows.append((key.replace("_", " "), _model(known[key])))

@@ -12,8 +12,8 @@ from guided_sr.datasets.contrast import PLANE_STEP, SPOTS_A_LITRE, paint_planes
 from guided_sr.datasets.label_maps import read_label_map
 from guided_sr.physics.cascade_plan import StageBlur
 from guided_sr.physics.degrade import crop_to_multiple
-from guided_sr.physics.operators import Profile, SeparableOperator
-from guided_sr.physics.slice_profile import plane_observation
+from guided_sr.physics.operators import Profile
+from guided_sr.physics.slice_profile import SliceProfile, plane_observation
 from guided_sr.training.subjects import Stack, Subject, subject_with_truth
 
 Factors = tuple[float, float]
@@ -33,7 +33,9 @@ class Painter:
         noise: Largest standard deviation of the noise in the observed T2, as a share
             of its bright end (99.5th percentile); drawn from 0 up. The T1 has up to
             one and a half times as much.
-        profiles: Shapes of the coarse pixels; one is drawn for each painting.
+        profiles: Shapes of the coarse pixels; one is drawn for each painting. What was
+            seen through another than the nominal one is brought to that, as a scan
+            is whose profile is known.
         spots: Lesions and enhancements a litre of brain, as in `paint`.
         seed: Seed of all that is drawn.
     """
@@ -75,11 +77,13 @@ class Painter:
                 t2, t1 = paint_planes(labels, rng, planes=self.planes, spots=self.spots)
                 factors = self._draw_factors(rng)
                 high, guide = (crop_to_multiple(x, factors) for x in (t2, t1))
-                low = self._draw_observation(high, factors, rng)(high)
+                profile = self._draw_profile(rng)
+                shape = (high.shape[1], high.shape[2])
+                low = plane_observation(shape, factors, profile=profile.shape)(high)
                 subject = subject_with_truth(
                     high.astype(np.float32),
                     _noisy(guide, 1.5 * self.noise, rng) if guided else None,
-                    _noisy(low, self.noise, rng),
+                    _brought(_noisy(low, self.noise, rng), profile, shape),
                     stages=stages,
                     stage_blur=stage_blur,
                 )
@@ -91,14 +95,17 @@ class Painter:
             return float(rng.uniform(*self.row_range)), 1.0
         return self.scales[int(rng.integers(len(self.scales)))]
 
-    def _draw_observation(
-        self, high: Stack, factors: Factors, rng: np.random.Generator
-    ) -> SeparableOperator:
-        profile = self.profiles[0]
-        if len(self.profiles) > 1:
-            profile = self.profiles[int(rng.integers(len(self.profiles)))]
-        shape = (high.shape[1], high.shape[2])
-        return plane_observation(shape, factors, profile=profile)
+    def _draw_profile(self, rng: np.random.Generator) -> SliceProfile:
+        if len(self.profiles) == 1:
+            return SliceProfile(self.profiles[0])
+        return SliceProfile(self.profiles[int(rng.integers(len(self.profiles)))])
+
+
+def _brought(low: Stack, profile: SliceProfile, shape: tuple[int, int]) -> Stack:
+    """Rows and columns of the nominal profile."""
+    for axis, fine in enumerate(shape, 1):
+        low = profile.brought(low, axis, fine)
+    return np.maximum(low, 0.0)
 
 
 def _noisy(stack: np.ndarray, most: float, rng: np.random.Generator) -> Stack:

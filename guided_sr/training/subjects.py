@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from guided_sr.errors import DataError, UnknownScaleError, UsageError
-from guided_sr.inference.cascade import FOREGROUND, StageRunner, batches
+from guided_sr.inference.cascade import StageRunner, batches
+from guided_sr.inference.filled import FOREGROUND
 from guided_sr.inference.inputs import Inputs, is_array, prepare
 from guided_sr.layers.projection import separable
 from guided_sr.physics.back_projection import BackProjection

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from guided_sr.errors import DataError, GuidedSRWarning, UsageError
-from guided_sr.inference.guide_test import GuideTest, spread_slices
+from guided_sr.inference.guide_test import GuideTest
 
 HURTS = "the T1 does not help"
 
@@ -17,16 +17,6 @@ def moved(volume, pixels):
 
 def predict(model, t2, t1, **how):
     return model.predict_cascade(t2, t1, register="none", **how)
-
-
-def test_full_slices_are_chosen_all_over_a_stack():
-    y = np.zeros((40, 4, 4), np.float32)
-    y[5:36] = 1.0
-    y[36, 0, 0] = 1.0
-    chosen = spread_slices(y, 4)
-    assert chosen == [5, 15, 25, 35]
-    assert spread_slices(y[:7], 4) == [5, 6]
-    assert spread_slices(np.zeros((3, 4, 4), np.float32), 4) == []
 
 
 def test_a_test_says_its_figures_and_what_follows():
