@@ -56,7 +56,10 @@ def on_stacks(models: Models, low: Any, t1: Any, truth: Any) -> tuple[float, flo
     test = compare_on_slices(y, guide, plan, *models.cascades())
     assert test is not None
     errors = [
-        np.sum((m.predict_cascade(low, g, target_shape=target) - truth) ** 2)
+        np.sum(
+            (m.predict_cascade(low, g, target_shape=target, guide_use=None) - truth)
+            ** 2
+        )
         for m, g in zip(models, (t1, None), strict=True)
     ]
     return test.gain_db, float(10 * np.log10(errors[1] / errors[0]))

@@ -18,6 +18,8 @@ from guided_sr.training.subjects import Stack, Subject, subject_with_truth
 
 Factors = tuple[float, float]
 
+_AIR = 0.02  # of the bright end
+
 
 @dataclass(frozen=True)
 class Painter:
@@ -33,6 +35,9 @@ class Painter:
         noise: Largest standard deviation of the noise in the observed T2, as a share
             of its bright end (99.5th percentile); drawn from 0 up. The T1 has up to
             one and a half times as much.
+        quiet: Share of the paintings whose air is 0, without noise, as where a skull
+            was stripped off. Their darkest tissue is what 0 is after normalisation, and
+            the air lies below.
         profiles: Shapes of the coarse pixels; one is drawn for each painting. What was
             seen through another than the nominal one is brought to that, as a scan
             is whose profile is known.
@@ -46,6 +51,7 @@ class Painter:
     paintings: int = 2
     planes: int = 16
     noise: float = 0.02
+    quiet: float = 0.0
     profiles: Sequence[Profile] = ("gaussian",)
     spots: float = SPOTS_A_LITRE
     seed: int = 0
@@ -80,10 +86,12 @@ class Painter:
                 profile = self._draw_profile(rng)
                 shape = (high.shape[1], high.shape[2])
                 low = plane_observation(shape, factors, profile=profile.shape)(high)
+                quiet = np.random.default_rng([self.seed, number, k, 1]).random()
+                air = _AIR if quiet < self.quiet else 0.0
                 subject = subject_with_truth(
                     high.astype(np.float32),
-                    _noisy(guide, 1.5 * self.noise, rng) if guided else None,
-                    _brought(_noisy(low, self.noise, rng), profile, shape),
+                    _noisy(guide, 1.5 * self.noise, rng, air) if guided else None,
+                    _brought(_noisy(low, self.noise, rng, air), profile, shape),
                     stages=stages,
                     stage_blur=stage_blur,
                 )
@@ -108,10 +116,16 @@ def _brought(low: Stack, profile: SliceProfile, shape: tuple[int, int]) -> Stack
     return np.maximum(low, 0.0)
 
 
-def _noisy(stack: np.ndarray, most: float, rng: np.random.Generator) -> Stack:
+def _noisy(
+    stack: np.ndarray, most: float, rng: np.random.Generator, air: float
+) -> Stack:
+    """With noise, but where the image is darker than a share of its bright end."""
     bright = np.percentile(stack[stack > 0.02], 99.5) if (stack > 0.02).any() else 1.0
     noise = rng.standard_normal(stack.shape) * (bright * rng.uniform(0.0, most))
-    return np.maximum(stack + noise, 0.0).astype(np.float32)
+    noisy = np.maximum(stack + noise, 0.0)
+    if air > 0.0:
+        noisy = np.where(stack > air * bright, noisy, 0.0)
+    return noisy.astype(np.float32)
 
 
 def shared_out(

@@ -89,6 +89,7 @@ class PaintedRecipe(_Strict):
         paintings: Paintings a map.
         planes: Planes a painting.
         noise: Most noise in the observed T2, as in `Painter`.
+        quiet: Share of the paintings whose air is 0, as in `Painter`.
         profiles: Shapes of the coarse pixels, one of which a painting has.
         spots: Lesions and enhancements a litre of brain, as in `Painter`.
         seed: Seed of the paintings.
@@ -103,6 +104,7 @@ class PaintedRecipe(_Strict):
     paintings: int = Field(default=2, ge=1)
     planes: int = Field(default=16, ge=1)
     noise: float = Field(default=0.02, ge=0)
+    quiet: float = Field(default=0.0, ge=0, le=1)
     profiles: list[Profile] = Field(default=["gaussian"], min_length=1)
     spots: float = Field(default=SPOTS_A_LITRE, ge=0)
     seed: int = 0
@@ -131,6 +133,7 @@ class PaintedRecipe(_Strict):
             paintings=self.paintings,
             planes=self.planes,
             noise=self.noise,
+            quiet=self.quiet,
             profiles=self.profiles,
             spots=self.spots,
             seed=self.seed,

@@ -115,3 +115,23 @@ def test_painted_slices_are_drawn_as_often_as_their_share_says(
     drawn = sum(len(s.t2) * s.weight for s in weighted)
     assert drawn == pytest.approx(sum(len(s.t2) for s in real) / 3)
     assert shared_out(painted, [], 0.25) == painted
+
+
+def test_air_can_be_without_noise(maps: list[Path]) -> None:
+    """As where a skull was stripped off: what is 0 stays 0, in both images."""
+
+    def zeros(quiet: float) -> list[float]:
+        painter = Painter([(2.0, 2.0)], paintings=4, planes=2, quiet=quiet)
+        found = _subjects(painter, maps[:1])
+        air = [(s.truth <= 0.0)[:, ::2, ::2] for s in found if s.truth is not None]
+        return [
+            float((s.t2 == s.t2.min())[a].mean())
+            for s, a in zip(found, air, strict=True)
+        ]
+
+    noisy, quiet = zeros(0.0), zeros(1.0)
+    assert min(quiet) > max(noisy) + 0.1
+    both = zeros(0.5)
+    assert set(both) <= {*noisy, *quiet}
+    assert set(both) & set(noisy)
+    assert set(both) & set(quiet)
