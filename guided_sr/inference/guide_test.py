@@ -42,7 +42,7 @@ WORTH_DB = 0.3
 SMALL_STEP, SMALL_WORTH_DB = 1.4, -1.2
 """Where a stage enlarges by less than the former, the test says little, and the latter
 is the limit: along slices by 2 (1.26 a stage) it fell to -0.9 dB for T1s of painted
-heads with skull that were worth +5 dB. At 3 (1.44) it was +0.5 dB and more for those."""
+heads with skull that were worth +5 dB. At 3 (1.44) it was +0.5 dB and more."""
 
 SLICES = 12
 """Slices, or planes of both stacks together, that are held out."""
