@@ -39,7 +39,7 @@ GUIDE_USE: tuple[GuideUse, ...] = ("auto", "always", "never")
 WORTH_DB = 0.3
 """Gain on held-out slices below which a guide is taken to hurt, in dB."""
 
-SMALL_STEP, SMALL_WORTH_DB = 1.4, -1.2
+SMALL_STEP, SMALL_WORTH_DB = 1.4, -1.0
 """Where a stage enlarges by less than the former, the test says little, and the latter
 is the limit: along slices by 2 (1.26 a stage) it fell to -0.9 dB for T1s of painted
 heads with skull that were worth +5 dB. At 3 (1.44) it was +0.5 dB and more."""
