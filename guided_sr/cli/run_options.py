@@ -91,7 +91,8 @@ def _add_plan(group: argparse._ActionsContainer) -> None:
         type=share,
         metavar="SHARE",
         help="gap between slices as a share of their distance, 0 to below 1 (default:"
-        " with --slice-profile 0; read from the T1 with it elsewhere)",
+        " read with the profile, 0 where that is given; the profile of a gap given"
+        " alone is gaussian)",
     )
     group.add_argument(
         "--back-projection",

@@ -13,10 +13,10 @@ part in it. Where T1 and T2 do not fit each other, as those of two people, or ar
 millimetre apart, the wider Gaussian fits better: the answer is the nominal profile,
 which stands where there is no answer as well.
 
-A box is read as narrower than its second moment would have it wide (0.68 of the slice
-distance), by noise and by the T2's own sharpness: as `BOX`. Slices that were made by
-the nominal profile are read as 0.92 and above, boxes as 0.67 to 0.86 (docs, Results,
-The slice profile).
+A box has the second moment of a Gaussian of 0.68 slice distances; noise and the T2's
+own blur make it read a little wider, as `BOX`. Slices that were made by the nominal
+profile are read as 0.90 and above, boxes mostly as 0.67 to 0.86 (docs, Results, The
+slice profile).
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from guided_sr.inference.guide import Guide
 from guided_sr.inference.volume_plan import VolumePlan
 from guided_sr.physics.operators import FWHM_PER_SIGMA, LineOperator, SeparableOperator
 from guided_sr.physics.slice_profile import SliceProfile
+from guided_sr.volumes import IntensityScale
 
 Stack = NDArray[np.float32]
 Planes = tuple[Stack, Stack]
@@ -55,13 +56,14 @@ _TINY = 1e-6
 
 
 def with_read_profile(
-    plan: VolumePlan, y: NDArray[np.float32], guide: Guide
+    plan: VolumePlan, low: NDArray[np.float32], scale: IntensityScale, guide: Guide
 ) -> VolumePlan:
     """A volume's plan with the profile that its slices are found to have.
 
     Args:
         plan: The plan.
-        y: The T2 along RAS+, normalised.
+        low: The T2 along RAS+.
+        scale: Its intensity map.
         guide: The T1 on the grid of the result.
 
     Returns:
@@ -70,7 +72,7 @@ def with_read_profile(
     """
     if plan.told or plan.through_plane is None or not guide.fine_across(plan.grid):
         return plan
-    t1 = guide.data
+    y, t1 = scale.forward(low), guide.data
     if plan.in_plane is not None:
         lines = list(plan.trained.observation.lines)
         count = plan.target_shape[plan.across]

@@ -77,7 +77,7 @@ class VolumeInputs:
             )
         low = plan.orientation.apply(volume.data)
         if guide is not None:
-            plan = with_read_profile(plan, scale.forward(low), guide)
+            plan = with_read_profile(plan, low, scale, guide)
         inputs = cls(volume, low, guide, plan, scale)
         if not isinstance(t1, Volume):
             inputs.examine()
