@@ -1,12 +1,12 @@
 """Time a whole volume against what this machine can multiply. Run by hand.
 
-Prints start-up, seconds for an output of 180 x 216 x 182 at 4x (phantom slices),
-the network's FLOP, the matrix-product rate of this machine in the same precision,
-the ratio of the two times and its inverse, the share of that rate, and peak memory;
-with `--plain` the same beside a plain loop over the same networks, ten slices at a
-time, every slice whole.
+Prints start-up, seconds for an output of 180 x 216 x 182 (or `--volume`) at 4x, of
+phantom slices, the network's FLOP, the matrix-product rate of this machine in the same
+precision, the ratio of the two times and its inverse, the share of that rate, and peak
+memory; with `--plain` the same beside a plain loop over the same networks, ten slices
+at a time, every slice whole.
 
-    python benchmarks/speed.py [--precision float32] [--repeat 3] [--plain]
+    python benchmarks/speed.py [--precision float32] [--volume 256 256 176] [--plain]
     KERAS_BACKEND=jax python benchmarks/speed.py
 """
 
@@ -34,7 +34,7 @@ from guided_sr import (
 )
 from guided_sr.runtime import compiled_call
 
-SHAPE, SLICES, SCALE = (180, 216), 182, 4
+SCALE = 4
 
 
 def matmul_rate(dtype: str, size: int = 4096, repeat: int = 3) -> float:
@@ -75,11 +75,13 @@ def main() -> None:
     parser.add_argument("--plain", action="store_true", help="a plain loop, too")
     parser.add_argument("--preset", default="grdn_t2_x4")
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--volume", type=int, nargs=3, default=(180, 216, 182))
     args = parser.parse_args()
+    *shape, slices = args.volume
 
     model = GuidedSRModel.from_preset(args.preset, precision=args.precision)
     startup = time.perf_counter() - BEGUN
-    head = head_phantom(SHAPE, n_slices=SLICES, skull=False)
+    head = head_phantom(tuple(shape), n_slices=slices, skull=False)
     t1, t2 = head.t1, degrade(head.t2, SCALE)
     filled = np.mean([np.any(s > 0.1 * head.t2.max()) for s in head.t2])
 
@@ -97,7 +99,7 @@ def main() -> None:
 
     plan = CascadePlan.create(t2.shape[-2:], scale=SCALE, stages=model.stages)
     pixels = sum(
-        np.prod(plan.level_shape(k)) * SLICES for k in range(1, model.stages + 1)
+        np.prod(plan.level_shape(k)) * slices for k in range(1, model.stages + 1)
     )
     flop = 2.0 * model.networks[0].count_params() * float(pixels)
     dtype = "bfloat16" if "bfloat16" in model.dtype else "float32"
@@ -107,7 +109,7 @@ def main() -> None:
     print(f"backend {keras.backend.backend()}, {dtype}, {os.cpu_count()} cores")
     print(f"start-up to a loaded model   {startup:8.1f} s, tracing {tracing:.1f} s")
     print(
-        f"volume {SHAPE[0]} x {SHAPE[1]} x {SLICES} at {SCALE}x  {median:8.1f} s",
+        f"volume {shape[0]} x {shape[1]} x {slices} at {SCALE}x  {median:8.1f} s",
         end="",
     )
     print(f"  (median of {args.repeat}: {min(seconds):.1f}-{max(seconds):.1f})")

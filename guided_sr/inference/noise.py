@@ -15,14 +15,16 @@ the estimate varies least, ``t^2`` over the quarter where it varies most. A shar
     q^2 = s^2 + LEAK^2 e^2,    t^2 = s^2 + e^2,
 
 and ``s`` is what is left of the noise where the network has taken some of it for
-signal: ``sigma = GAIN s``. All are in the range of the networks, in which the 0.5 and
-99.5 percentiles of the T2 are 0 and 1.
+signal. How much it takes, each network is asked: the slices go through it a second
+time with known noise of deviation ``KNOWN`` added, by which the residual of the quiet
+quarter changes by noise of deviation ``k``; so ``sigma = s KNOWN / k``. All are in the
+range of the networks, in which the 0.5 and 99.5 percentiles of the T2 are 0 and 1.
 
 The regularisation is ``(sigma / ERROR)^POWER``, at least the default. With an estimate
 off by white errors ``tau``, the posterior mean would take ``(sigma / tau)^2``; a cube
-fits the best values better. The four constants were chosen on one scan of open_ms and
-two painted heads, at factors 2, 4 and 4 along the slice axis (docs, Results, Noise in
-the T2).
+fits the best values better. The constants were chosen on one scan of open_ms and
+painted heads, at factors 2, 4 and 4 along the slice axis (docs, Results, Noise in the
+T2).
 """
 
 from __future__ import annotations
@@ -42,9 +44,9 @@ from guided_sr.physics.cascade_plan import CascadePlan
 
 LEAK = 0.35
 """Share of the errors at edges that is found in the quiet quarter."""
-GAIN = 1.5
-"""Noise of a T2 over that of the residual."""
-ERROR = 0.022
+KNOWN = 0.02
+"""Deviation of the noise by which a network is asked how much of it it leaves."""
+ERROR = 0.018
 """Noise at which the regularisation is 1."""
 POWER = 3.0
 """How fast it grows with the noise."""
@@ -57,6 +59,7 @@ _QUARTER = 0.25
 _LEAST = 64  # pixels of the foreground, below which nothing is said of the noise
 _LAPLACIAN = np.array([[[1, -2, 1], [-2, 4, -2], [1, -2, 1]]], np.float32) / 6.0
 _MEDIAN_OF_NORMAL = 0.6745
+_MOST = 3.0  # what is left stands for so much noise at most
 _NOTHING = BackProjection(None)
 
 
@@ -134,23 +137,30 @@ def measure_noise(
     guide = None
     if t1 is not None:
         guide = np.concatenate([t1[k : k + 1] for k in chosen])
-    x = run_cascade(
-        networks[:1],
-        y,
-        guide,
-        plan=plan,
-        back_projection=_NOTHING,
-        window=Window.of(t2),
-    )
-    operator = plan.observation(1)
+    operator, window = plan.observation(1), Window.of(t2)
+
+    def estimate(seen: Stack) -> Stack:
+        return run_cascade(
+            networks[:1],
+            seen,
+            guide,
+            plan=plan,
+            back_projection=_NOTHING,
+            window=window,
+        )
+
+    known = np.random.default_rng(0).normal(0.0, KNOWN, y.shape).astype(np.float32)
+    x, other = estimate(y), estimate(y + known)
     rows, columns = np.gradient(x, axis=(1, 2))
-    return noise_of(y, y - operator(x), operator(np.asarray(rows**2 + columns**2)))
+    activity = operator(np.asarray(rows**2 + columns**2))
+    return noise_of(y, y - operator(x), activity, known - operator(other - x))
 
 
 def noise_of(
     t2: NDArray[np.floating],
     residual: NDArray[np.floating],
     activity: NDArray[np.floating],
+    answer: NDArray[np.floating],
 ) -> Noise:
     """Tell noise from the errors of an estimate.
 
@@ -158,19 +168,21 @@ def noise_of(
         t2: Observed slices of shape ``(n, h, w)``, normalised.
         residual: What an estimate leaves unexplained of them.
         activity: Where the estimate varies: its squared gradient, on the same grid.
+        answer: What known noise of deviation `KNOWN` changes in the residual.
 
     Returns:
         The noise; none where there is too little foreground to say.
     """
     inside = binary_erosion(t2 > _FOREGROUND, np.ones((1, 3, 3)))
-    rough = convolve(residual, _LAPLACIAN)[inside]
-    rough = rough[np.argsort(activity[inside], kind="stable")]
-    count = int(_QUARTER * rough.size)
-    if rough.size < _LEAST:
+    order = np.argsort(activity[inside], kind="stable")
+    count = int(_QUARTER * order.size)
+    if order.size < _LEAST:
         return Noise(0.0)
-    quiet, edges = _variance(rough[:count]), _variance(rough[-count:])
+    rough, known = (convolve(x, _LAPLACIAN)[inside] for x in (residual, answer))
+    quiet, edges = _variance(rough[order[:count]]), _variance(rough[order[-count:]])
     left = max(0.0, quiet - LEAK**2 * edges) / (1.0 - LEAK**2)
-    return Noise(GAIN * float(np.sqrt(left)))
+    told = max(_variance(known[order[:count]]), (KNOWN / _MOST) ** 2)
+    return Noise(KNOWN * float(np.sqrt(left / told)))
 
 
 def _variance(x: NDArray[np.floating]) -> float:

@@ -153,6 +153,7 @@ class PatchDataset(keras.utils.PyDataset):
         epochs: int,
         blur: Callable[[int], float] | None = None,
     ) -> None:
+        # With more workers Keras would begin each epoch at the first batch again.
         super().__init__(workers=1, use_multiprocessing=False)
         if min(patch, batch_size, steps_per_epoch) < 1:
             raise UsageError(
