@@ -22,6 +22,7 @@ import nibabel as nib
 import numpy as np
 
 from guided_sr import GuidedSRModel, degrade
+from guided_sr.datasets.label_maps import read_label_map
 from guided_sr.evaluation.stress import CONDITIONS, StressSet
 from guided_sr.inference.guide_test import compare_guide, compare_on_slices
 from guided_sr.inference.volume import Cascade
@@ -75,9 +76,8 @@ def painted(
     """Heads painted from label maps, under every condition of the stress set."""
     maps = {}
     for head in HEADS:
-        image = nib.load(data / f"label_maps/training_seg_{head}.nii.gz")
-        canonical = nib.as_closest_canonical(image)
-        maps[str(head)] = np.asarray(canonical.dataobj).astype(np.int32)
+        name = f"training_seg_{head}"
+        maps[name] = read_label_map(data / f"label_maps/{name}.nii.gz")
     scale = models.guided.scale
     assert scale is not None
     if factor is not None:

@@ -45,8 +45,9 @@ COLUMNS = (
     "stress [dB]",
 )
 FOOT = """
-`_light` has a quarter of the parameters, `_noguide` takes no T1, and `slice` enlarges
-the slice axis. `guided-sr models path NAME` prints where the files lie.
+`_light` has a quarter of the parameters, `_robust` bears [a T1 that does not quite
+fit](../concepts/guide_and_limits.md#a-trade), `_noguide` takes no T1, and `slice`
+enlarges the slice axis. `guided-sr models path NAME` prints where the files lie.
 """
 NUMBER = r"([\d.]+)"
 

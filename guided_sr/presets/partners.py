@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from guided_sr.presets.entries import describe_preset, list_presets
 
 UNGUIDED = "_noguide"
-_VARIANTS = ("_light",)
+_VARIANTS = ("_light", "_robust")
 
 __all__ = ["unguided_name", "unguided_partner"]
 
@@ -16,7 +16,7 @@ def unguided_name(name: str) -> str:
     """What the partner without guide of a preset is called, whether there is one.
 
     Args:
-        name: Of the guided preset. Its lighter forms have the same partner.
+        name: Of the guided preset. Its lighter and robust forms have the same partner.
     """
     for variant in _VARIANTS:
         name = name.removesuffix(variant)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from guided_sr.errors import DataError, GuidedSRWarning, UsageError
-from guided_sr.inference.guide_test import GuideTest
+from guided_sr.inference.guide_test import GuideTest, _held_out
+from guided_sr.physics.cascade_plan import CascadePlan
 
 HURTS = "the T1 does not help"
 
@@ -29,6 +30,23 @@ def test_a_test_says_its_figures_and_what_follows():
         "needed_db": 0.3,
         "hurts": True,
     }
+
+
+@pytest.mark.parametrize(
+    ("scale", "stages", "below"),
+    [
+        ((4.0, 4.0), 1, (60, 38)),
+        ((2.0, 2.0), 3, (48, 30)),
+        ((3.0, 1.0), 2, (46, 60)),
+        ((6.0, 1.0), 1, (53, 60)),
+        ((1.3, 1.0), 3, (74, 60)),
+    ],
+)
+def test_small_stages_are_tried_together(scale, stages, below):
+    plan = CascadePlan.create((96, 60), scale=scale, stages=3)
+    one, down = _held_out(plan)
+    assert (one.stages, one.shape, one.target_shape) == (stages, below, (96, 60))
+    assert (down.rows.n_to, down.columns.n_to) == below
 
 
 def test_a_guide_that_helps_is_used_and_its_worth_told(printing, sharp_pair):

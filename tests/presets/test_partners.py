@@ -20,8 +20,9 @@ def test_every_guided_preset_has_a_partner_that_works_in_its_stages(name):
     assert (other.stages, other.stage_blur) == (config.stages, config.stage_blur)
 
 
-def test_a_lighter_preset_has_the_partner_of_the_whole_one():
-    assert unguided_name("grdn_t2_x4_light") == unguided_name("grdn_t2_x4")
+@pytest.mark.parametrize("variant", ["light", "robust"])
+def test_a_variant_has_the_partner_of_the_preset_itself(variant):
+    assert unguided_name(f"grdn_t2_x4_{variant}") == unguided_name("grdn_t2_x4")
 
 
 def test_a_model_that_is_only_called_like_a_preset_has_none():
