@@ -1,7 +1,8 @@
 """What a volume will cost, from its plan alone: memory and time.
 
 No framework is loaded. The estimates are upper bounds of what was measured with
-TensorFlow on two cores; a test holds the memory of the arrays against them.
+TensorFlow on two cores, without what the tests of T1 and noise take on a few slices; a
+test holds the memory of the arrays against them.
 """
 
 from __future__ import annotations

@@ -158,9 +158,10 @@ def _errors(
     many: int,
 ) -> NDArray[np.float64] | None:
     """Squared errors of some slices with the guide and without, shape ``(2, n)``."""
-    one, down = _held_out(plan)
-    if min(one.shape) < _SMALLEST:
+    held_out = _held_out(plan)
+    if held_out is None:
         return None
+    one, down = held_out
     chosen = spread_slices(y, many)
     if not chosen:
         return None
@@ -179,27 +180,34 @@ def _errors(
     return np.array(found)
 
 
-def _held_out(plan: CascadePlan) -> tuple[CascadePlan, SeparableOperator]:
-    """The cascade that brings coarser slices back, and what makes them so."""
-    step = plan.shape[0] / plan.level_shape(-1)[0]
-    if step >= ENOUGH or plan.stages == 1:
-        below = plan.level_shape(-1)
-        one = CascadePlan.create(below, target_shape=plan.shape, stages=1)
-        return one, plan.degradation(0)
-    by = plan.scale[0] ** (1.0 / plan.stages)
-    stages = min(plan.stages, math.ceil(math.log(TOGETHER) / math.log(by) - 1e-6))
-    part = stages / plan.stages
-    rows, columns = (
-        max(1, round(size / factor**part))
-        for size, factor in zip(plan.shape, plan.scale, strict=True)
-    )
-    one = CascadePlan.create(
-        (rows, columns),
-        target_shape=plan.shape,
-        stages=stages,
-        stage_blur=plan.stage_blur,
-    )
-    return one, one.observation()
+def _held_out(plan: CascadePlan) -> tuple[CascadePlan, SeparableOperator] | None:
+    """The cascade that brings coarser slices back, and what makes them so.
+
+    Fewer stages where slices would become too small; `None` where one does not fit.
+    """
+    by = max(plan.scale) ** (1.0 / plan.stages)
+    stages = 1
+    if by < ENOUGH:
+        stages = min(plan.stages, math.ceil(math.log(TOGETHER) / math.log(by) - 1e-6))
+    for joined in range(stages, 1, -1):
+        part = joined / plan.stages
+        rows, columns = (
+            math.floor(size / factor**part + 0.5)
+            for size, factor in zip(plan.shape, plan.scale, strict=True)
+        )
+        if min(rows, columns) >= _SMALLEST:
+            one = CascadePlan.create(
+                (rows, columns),
+                target_shape=plan.shape,
+                stages=joined,
+                stage_blur=plan.stage_blur,
+            )
+            return one, one.observation()
+    below = plan.level_shape(-1)
+    if min(below) < _SMALLEST:
+        return None
+    one = CascadePlan.create(below, target_shape=plan.shape, stages=1)
+    return one, plan.degradation(0)
 
 
 def _judged(tests: Sequence[NDArray[np.float64] | None]) -> GuideTest | None:

@@ -40,6 +40,8 @@ def test_a_test_says_its_figures_and_what_follows():
         ((3.0, 1.0), 2, (46, 60)),
         ((6.0, 1.0), 1, (53, 60)),
         ((1.3, 1.0), 3, (74, 60)),
+        ((1.0, 4.0), 1, (96, 38)),
+        ((1.2, 4.0), 1, (90, 38)),
     ],
 )
 def test_small_stages_are_tried_together(scale, stages, below):
@@ -47,6 +49,14 @@ def test_small_stages_are_tried_together(scale, stages, below):
     one, down = _held_out(plan)
     assert (one.stages, one.shape, one.target_shape) == (stages, below, (96, 60))
     assert (down.rows.n_to, down.columns.n_to) == below
+
+
+@pytest.mark.parametrize(
+    ("rows", "scale", "stages"), [(6, 2.0, 2), (5, 2.0, 1), (5, 4.0, 0), (4, 2.0, 0)]
+)
+def test_slices_that_would_become_too_small_are_not_held_out(rows, scale, stages):
+    found = _held_out(CascadePlan.create((rows, 60), scale=scale, stages=3))
+    assert (found[0].stages if found else 0) == stages
 
 
 def test_a_guide_that_helps_is_used_and_its_worth_told(printing, sharp_pair):
