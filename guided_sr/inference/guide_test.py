@@ -57,6 +57,7 @@ _SMALLEST = 4  # pixels a side that a cascade can begin from
 _BETWEEN = BackProjection("exact", epsilon=0.1)  # what later stages have learnt from
 
 Stack = NDArray[np.float32]
+HeldOut = tuple[CascadePlan, SeparableOperator]
 
 
 @dataclass(frozen=True)
@@ -111,11 +112,12 @@ def compare_guide(
     y = plan.to_trained(inputs.scale.forward(inputs.low))
     seen = plan.trained.observation(inputs.guide.data)  # as the T2's scanner would
     t1 = inputs.guide.scale.forward(seen)
-    parts: list[tuple[Stack, Stack, CascadePlan]] = []
+    parts: list[tuple[Stack, Stack, HeldOut | None]] = []
     if not through_plane:
         assert plan.in_plane is not None
         order = (plan.across, *plan.within)
-        parts.append((y.transpose(order), t1.transpose(order), plan.in_plane))
+        held_out = _held_out(plan.in_plane)
+        parts.append((y.transpose(order), t1.transpose(order), held_out))
     else:
         assert plan.through_plane is not None
         for one, columns, along in zip(
@@ -129,11 +131,8 @@ def compare_guide(
                 stages=one.stages,
                 stage_blur=one.stage_blur,
             )
-            parts.append((y.transpose(order), t1.transpose(order), own))
-    return _judged(
-        [_errors(*one, guided, unguided, SLICES // len(parts)) for one in parts],
-        parts[0][2],
-    )
+            parts.append((y.transpose(order), t1.transpose(order), _held_out(own)))
+    return _compared(parts, guided, unguided)
 
 
 def compare_on_slices(
@@ -149,26 +148,31 @@ def compare_on_slices(
         unguided: Likewise.
     """
     seen = plan.observation()(t1).astype(np.float32)
-    return _judged([_errors(y, seen, plan, guided, unguided, SLICES)], plan)
+    return _compared([(y, seen, _held_out(plan))], guided, unguided)
+
+
+def _compared(
+    parts: Sequence[tuple[Stack, Stack, HeldOut | None]],
+    guided: Cascade,
+    unguided: Cascade,
+) -> GuideTest | None:
+    """The test on slices and guide of one stack, or of several together."""
+    made, needed = [], WORTH_DB
+    for y, t1, held_out in parts:
+        chosen = spread_slices(y, SLICES // len(parts)) if held_out else []
+        if held_out and chosen:
+            made.append(_errors(y[chosen], t1[chosen], held_out, guided, unguided))
+            if held_out[0].stages == 1:
+                needed = ALONE_WORTH_DB
+    return _judged(np.concatenate(made, axis=1), needed) if made else None
 
 
 def _errors(
-    y: Stack,
-    t1: Stack,
-    plan: CascadePlan,
-    guided: Cascade,
-    unguided: Cascade,
-    many: int,
-) -> NDArray[np.float64] | None:
-    """Squared errors of some slices with the guide and without, shape ``(2, n)``."""
-    held_out = _held_out(plan)
-    if held_out is None:
-        return None
+    y: Stack, t1: Stack, held_out: HeldOut, guided: Cascade, unguided: Cascade
+) -> NDArray[np.float64]:
+    """Squared errors of slices with the guide and without, shape ``(2, n)``."""
     one, down = held_out
-    chosen = spread_slices(y, many)
-    if not chosen:
-        return None
-    y, t1 = np.ascontiguousarray(y[chosen]), np.ascontiguousarray(t1[chosen])
+    y, t1 = np.ascontiguousarray(y), np.ascontiguousarray(t1)
     coarse = down(y).astype(np.float32)
     found = []
     for model in (guided, unguided):
@@ -183,7 +187,7 @@ def _errors(
     return np.array(found)
 
 
-def _held_out(plan: CascadePlan) -> tuple[CascadePlan, SeparableOperator] | None:
+def _held_out(plan: CascadePlan) -> HeldOut | None:
     """The cascade that brings coarser slices back, and what makes them so.
 
     Fewer stages where slices would become too small; `None` where one does not fit.
@@ -213,17 +217,8 @@ def _held_out(plan: CascadePlan) -> tuple[CascadePlan, SeparableOperator] | None
     return one, plan.degradation(0)
 
 
-def _judged(
-    tests: Sequence[NDArray[np.float64] | None], plan: CascadePlan
-) -> GuideTest | None:
-    made = [one for one in tests if one is not None]
-    if not made:
-        return None
-    errors = np.concatenate(made, axis=1)
+def _judged(errors: NDArray[np.float64], needed: float) -> GuideTest:
     with_t1, without = np.maximum(errors, np.finfo(np.float64).tiny)
     gains = 10.0 * np.log10(without / with_t1)
     total = 10.0 * np.log10(without.sum() / with_t1.sum())
-    held_out = _held_out(plan)
-    alone = held_out is not None and held_out[0].stages == 1
-    needed = ALONE_WORTH_DB if alone else WORTH_DB
     return GuideTest(float(total), float(gains.std()), gains.size, needed)
