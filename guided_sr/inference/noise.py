@@ -15,10 +15,10 @@ the estimate varies least, ``t^2`` over the quarter where it varies most. A shar
     q^2 = s^2 + LEAK^2 e^2,    t^2 = s^2 + e^2,
 
 and ``s`` is what is left of the noise where the network has taken some of it for
-signal. How much it takes, each network is asked: the slices go through it a second
-time with known noise of deviation ``KNOWN`` added, by which the residual of the quiet
-quarter changes by noise of deviation ``k``; so ``sigma = s KNOWN / k``. All are in the
-range of the networks, in which the 0.5 and 99.5 percentiles of the T2 are 0 and 1.
+signal. How much it takes, each network is asked: what its estimate explains of the
+slices, which is free of noise, goes through it with known noise of deviation ``s``, and
+``k`` is left of that; so ``sigma = s s / k``. All are in the range of the networks, in
+which the 0.5 and 99.5 percentiles of the T2 are 0 and 1.
 
 The regularisation is ``(sigma / ERROR)^POWER``, at least the default. With an estimate
 off by white errors ``tau``, the posterior mean would take ``(sigma / tau)^2``; a cube
@@ -44,8 +44,6 @@ from guided_sr.physics.cascade_plan import CascadePlan
 
 LEAK = 0.35
 """Share of the errors at edges that is found in the quiet quarter."""
-KNOWN = 0.02
-"""Deviation of the noise by which a network is asked how much of it it leaves."""
 ERROR = 0.018
 """Noise at which the regularisation is 1."""
 POWER = 3.0
@@ -139,8 +137,9 @@ def measure_noise(
         guide = np.concatenate([t1[k : k + 1] for k in chosen])
     operator, window = plan.observation(1), Window.of(t2)
 
-    def estimate(seen: Stack) -> Stack:
-        return run_cascade(
+    def left_of(seen: Stack) -> tuple[float, Stack]:
+        """What the network leaves of the noise of slices, and what it explains."""
+        x = run_cascade(
             networks[:1],
             seen,
             guide,
@@ -148,41 +147,51 @@ def measure_noise(
             back_projection=_NOTHING,
             window=window,
         )
+        rows, columns = np.gradient(x, axis=(1, 2))
+        explained = operator(x).astype(np.float32)
+        activity = operator(np.asarray(rows**2 + columns**2))
+        return noise_left(seen, seen - explained, activity), explained
 
-    known = np.random.default_rng(0).normal(0.0, KNOWN, y.shape).astype(np.float32)
-    x, other = estimate(y), estimate(y + known)
-    rows, columns = np.gradient(x, axis=(1, 2))
-    activity = operator(np.asarray(rows**2 + columns**2))
-    return noise_of(y, y - operator(x), activity, known - operator(other - x))
+    left, explained = left_of(y)
+    known = left * np.random.default_rng(0).standard_normal(y.shape, np.float32)
+    return noise_of(left, left_of((explained + known).astype(np.float32))[0])
 
 
-def noise_of(
+def noise_left(
     t2: NDArray[np.floating],
     residual: NDArray[np.floating],
     activity: NDArray[np.floating],
-    answer: NDArray[np.floating],
-) -> Noise:
-    """Tell noise from the errors of an estimate.
+) -> float:
+    """Tell noise that an estimate leaves unexplained from the errors of the estimate.
 
     Args:
         t2: Observed slices of shape ``(n, h, w)``, normalised.
         residual: What an estimate leaves unexplained of them.
         activity: Where the estimate varies: its squared gradient, on the same grid.
-        answer: What known noise of deviation `KNOWN` changes in the residual.
 
     Returns:
-        The noise; none where there is too little foreground to say.
+        Its deviation; 0 where there is too little foreground to say.
     """
     inside = binary_erosion(t2 > _FOREGROUND, np.ones((1, 3, 3)))
-    order = np.argsort(activity[inside], kind="stable")
-    count = int(_QUARTER * order.size)
-    if order.size < _LEAST:
-        return Noise(0.0)
-    rough, known = (convolve(x, _LAPLACIAN)[inside] for x in (residual, answer))
-    quiet, edges = _variance(rough[order[:count]]), _variance(rough[order[-count:]])
-    left = max(0.0, quiet - LEAK**2 * edges) / (1.0 - LEAK**2)
-    told = max(_variance(known[order[:count]]), (KNOWN / _MOST) ** 2)
-    return Noise(KNOWN * float(np.sqrt(left / told)))
+    rough = convolve(residual, _LAPLACIAN)[inside]
+    rough = rough[np.argsort(activity[inside], kind="stable")]
+    count = int(_QUARTER * rough.size)
+    if rough.size < _LEAST:
+        return 0.0
+    quiet, edges = _variance(rough[:count]), _variance(rough[-count:])
+    return float(np.sqrt(max(0.0, quiet - LEAK**2 * edges) / (1.0 - LEAK**2)))
+
+
+def noise_of(left: float, left_of_known: float) -> Noise:
+    """The noise of a T2 from what a network leaves of it.
+
+    Args:
+        left: Deviation of what it leaves of the T2's noise.
+        left_of_known: Deviation of what it leaves of noise of deviation `left`.
+    """
+    if left > _MOST * left_of_known:
+        return Noise(_MOST * left)
+    return Noise(left**2 / left_of_known if left else 0.0)
 
 
 def _variance(x: NDArray[np.floating]) -> float:
