@@ -32,13 +32,14 @@ from guided_sr import (
     head_phantom,
     upsample,
 )
-from guided_sr.runtime import compiled_call
+from guided_sr.runtime import compiled_call, list_devices
 
 SCALE = 4
 
 
-def matmul_rate(dtype: str, size: int = 4096, repeat: int = 3) -> float:
+def matmul_rate(dtype: str, repeat: int = 3) -> float:
     """FLOP/s of a square matrix product on this machine, best of some."""
+    size = 16384 if list_devices("gpu") else 4096
     a = keras.ops.cast(keras.random.uniform((size, size), seed=0), dtype)
     b = keras.ops.cast(keras.random.uniform((size, size), seed=1), dtype)
     best = np.inf

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from guided_sr.datasets.contrast import PLANE_STEP, SPOTS_A_LITRE, paint_planes
-from guided_sr.datasets.label_maps import read_label_map
+from guided_sr.datasets.label_maps import Labels, read_label_map
 from guided_sr.physics.cascade_plan import StageBlur
 from guided_sr.physics.degrade import crop_to_multiple
 from guided_sr.physics.operators import Profile
@@ -78,25 +78,53 @@ class Painter:
         subjects = []
         for number, path in enumerate(maps):
             labels = read_label_map(path)
-            for k in range(self.paintings):
-                rng = np.random.default_rng([self.seed, number, k])
-                t2, t1 = paint_planes(labels, rng, planes=self.planes, spots=self.spots)
-                factors = self._draw_factors(rng)
-                high, guide = (crop_to_multiple(x, factors) for x in (t2, t1))
-                profile = self._draw_profile(rng)
-                shape = (high.shape[1], high.shape[2])
-                low = plane_observation(shape, factors, profile=profile.shape)(high)
-                quiet = np.random.default_rng([self.seed, number, k, 1]).random()
-                air = _AIR if quiet < self.quiet else 0.0
-                subject = subject_with_truth(
-                    high.astype(np.float32),
-                    _noisy(guide, 1.5 * self.noise, rng, air) if guided else None,
-                    _brought(_noisy(low, self.noise, rng, air), profile, shape),
+            subjects += [
+                self.painting(
+                    labels,
+                    (number, k),
                     stages=stages,
                     stage_blur=stage_blur,
+                    guided=guided,
                 )
-                subjects.append(replace(subject, spacing_mm=(PLANE_STEP, 1.0, 1.0)))
+                for k in range(self.paintings)
+            ]
         return subjects
+
+    def painting(
+        self,
+        labels: Labels,
+        key: tuple[int, int],
+        *,
+        stages: int,
+        stage_blur: StageBlur,
+        guided: bool,
+    ) -> Subject:
+        """One painting, which depends on nothing but the seed and its key.
+
+        Args:
+            labels: A label map.
+            key: Number of the map, and of the painting of this map.
+            stages: Number of stages.
+            stage_blur: As in `CascadePlan.create`.
+            guided: Whether there is a guide.
+        """
+        rng = np.random.default_rng([self.seed, *key])
+        t2, t1 = paint_planes(labels, rng, planes=self.planes, spots=self.spots)
+        factors = self._draw_factors(rng)
+        high, guide = (crop_to_multiple(x, factors) for x in (t2, t1))
+        profile = self._draw_profile(rng)
+        shape = (high.shape[1], high.shape[2])
+        low = plane_observation(shape, factors, profile=profile.shape)(high)
+        quiet = np.random.default_rng([self.seed, *key, 1]).random()
+        air = _AIR if quiet < self.quiet else 0.0
+        subject = subject_with_truth(
+            high.astype(np.float32),
+            _noisy(guide, 1.5 * self.noise, rng, air) if guided else None,
+            _brought(_noisy(low, self.noise, rng, air), profile, shape),
+            stages=stages,
+            stage_blur=stage_blur,
+        )
+        return replace(subject, spacing_mm=(PLANE_STEP, 1.0, 1.0))
 
     def _draw_factors(self, rng: np.random.Generator) -> Factors:
         if self.row_range is not None and rng.random() < self.row_share:

@@ -6,7 +6,9 @@ so that a training resumed at any epoch sees what the uninterrupted one saw.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +31,9 @@ from guided_sr.training.augmentation import (
 from guided_sr.training.options import SMALLEST_PATCH
 
 PATCHES_A_SLICE = 4
+Batch = tuple[dict[str, NDArray], NDArray]
+
+_AHEAD = 4  # batches
 _FOREGROUND = 0.05
 _TRIES = 6
 _SAME_FACTOR = 0.1
@@ -119,9 +124,10 @@ class LevelStack:
 class PatchDataset(keras.utils.PyDataset):
     """Batches of ``({"t2": input, "t1": guide}, target)`` patches (eqs. 1-4).
 
-    Whole slices are rotated, flipped and rescaled, then degraded on the device by
-    the plan's operators, or interpolated from the source where the truth is known;
-    aligned patches are cut last.
+    Whole slices are rotated, flipped and rescaled, then degraded by the plan's
+    operators, or interpolated from the source where the truth is known; aligned
+    patches are cut last. All of it runs on the processor, some batches ahead of the
+    device.
 
     Args:
         levels: The subjects' slices.
@@ -170,6 +176,9 @@ class PatchDataset(keras.utils.PyDataset):
         self.first_epoch = first_epoch
         self.epochs = epochs
         self.blur = blur or (lambda epoch: 1.0)
+        threads = min(_AHEAD, max(1, (os.cpu_count() or 1) // 2))
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="patches")
+        self._ahead: dict[int, Future[Batch]] = {}
         shares = np.array([len(level) * level.weight for level in self.levels])
         self._shares = shares / shares.sum()
 
@@ -177,8 +186,16 @@ class PatchDataset(keras.utils.PyDataset):
         """Number of batches left."""
         return (self.epochs - self.first_epoch) * self.steps_per_epoch
 
-    def __getitem__(self, index: int) -> tuple[dict[str, NDArray], NDArray]:
+    def __getitem__(self, index: int) -> Batch:
         """Batch of a number of steps after `first_epoch`."""
+        ready = self._ahead.pop(index, None)
+        self._ahead = {k: v for k, v in self._ahead.items() if k > index}
+        for later in range(index + 1, min(index + 1 + _AHEAD, len(self))):
+            if later not in self._ahead:
+                self._ahead[later] = self._pool.submit(self._batch, later)
+        return self._batch(index) if ready is None else ready.result()
+
+    def _batch(self, index: int) -> Batch:
         epoch, step = divmod(index, self.steps_per_epoch)
         epoch += self.first_epoch
         rng = np.random.default_rng([self.seed, epoch, step])
@@ -213,23 +230,19 @@ class PatchDataset(keras.utils.PyDataset):
     def _interpolated(self, images: NDArray, source: NDArray) -> NDArray:
         rows, columns = images.shape[-2:]
         up = SeparableOperator.interpolation(source.shape[-2:], (rows, columns))
-        image = separable(source[None, ..., None], up)
-        return np.concatenate([keras.ops.convert_to_numpy(image)[..., 0], images])
+        return np.concatenate([up(source[None]), images])
 
     def _degraded(
         self, images: NDArray, level: LevelStack, rescale: float, blur: float
     ) -> NDArray:
         shape = level.plan.level_shape(level.level)
         small = (_rescaled(shape[0], rescale), _rescaled(shape[1], rescale))
-        tensor = keras.ops.convert_to_tensor(images[..., None])
         if small != shape:
-            tensor = separable(tensor, SeparableOperator.interpolation(shape, small))
+            images = SeparableOperator.interpolation(shape, small)(images)
         down = level.plan.degradation(level.level, blur=blur, shape=small)
         coarse = (down.rows.n_to, down.columns.n_to)
         up = SeparableOperator.interpolation(coarse, small)
-        degraded = separable(separable(tensor[:1], down), up)
-        stack = keras.ops.concatenate([degraded, tensor], axis=0)
-        return keras.ops.convert_to_numpy(stack)[..., 0]
+        return np.concatenate([up(down(images[:1])), images])
 
     def _crop(self, stack: NDArray, rng: np.random.Generator) -> NDArray:
         missing = [max(0, self.patch - n) for n in stack.shape[-2:]]
