@@ -2,9 +2,10 @@
 
 Prints start-up, seconds for an output of 180 x 216 x 182 (or `--volume`) at 4x, of
 phantom slices, the network's FLOP, the matrix-product rate of this machine in the same
-precision, the ratio of the two times and its inverse, the share of that rate, and peak
-memory; with `--plain` the same beside a plain loop over the same networks, ten slices
-at a time, every slice whole.
+precision, the ratio of the two times and its inverse, the share of that rate, peak
+memory, and the time as a multiple of what a float32 product of 1 TFLOP takes in NumPy;
+with `--plain` the same beside a plain loop over the same networks, ten slices at a
+time, every slice whole.
 
     python benchmarks/speed.py [--precision float32] [--volume 256 256 176] [--plain]
     KERAS_BACKEND=jax python benchmarks/speed.py
@@ -49,6 +50,17 @@ def matmul_rate(dtype: str, repeat: int = 3) -> float:
         keras.ops.convert_to_numpy(product[:1, :1])
         best = min(best, time.perf_counter() - begun)
     return 2.0 * size**3 / best
+
+
+def numpy_seconds(size: int = 4096, repeat: int = 3) -> float:
+    """Seconds of a float32 matrix product of 1 TFLOP in NumPy, best of some."""
+    a, b = np.random.default_rng(0).random((2, size, size), np.float32)
+    best = np.inf
+    for _ in range(repeat):
+        begun = time.perf_counter()
+        a @ b
+        best = min(best, time.perf_counter() - begun)
+    return 1e12 / (2.0 * size**3) * best
 
 
 def plain_loop(
@@ -118,9 +130,12 @@ def main() -> None:
     print(f"network, whole field of view {flop / 1e12:8.2f} TFLOP")
     print(f"matrix product               {rate / 1e9:8.0f} GFLOP/s")
     print(f"that many products take      {flop / rate:8.1f} s")
-    print(f"ratio                        {median * rate / flop:8.2f}  (bar 1.5)")
+    print(f"ratio                        {median * rate / flop:8.2f}")
     print(f"share of matrix product      {100 * flop / rate / median:8.0f} %")
-    print(f"peak memory                  {peak:8.2f} GiB  (bar 4)")
+    print(f"peak memory                  {peak:8.2f} GiB")
+    one = numpy_seconds()
+    print(f"1 TFLOP float32 in NumPy     {one:8.1f} s")
+    print(f"as many of these             {median / one:8.1f}")
     if args.plain:
         low, guide = (x.astype(np.float32) / x.max() for x in (t2, t1))
         plain_loop(model, plan, low[:12], guide[:12])  # traces both sizes of batch

@@ -58,7 +58,7 @@ measured; fine detail can be invented or copied from the T1.
 | trained by | `guided-sr train recipe pretrained/recipes/{name}.toml` |
 | start | {start} |
 | training | {learning}, {steps} steps a stage, seed {seed}, {precision}, \
-{minutes:.0f} minutes on CPU cores |
+{minutes:.0f} minutes on {where} |
 
 ## Data
 
@@ -214,6 +214,7 @@ def card(
         seed=recipe.training["seed"],
         precision=metadata["precision"],
         minutes=metadata["train_seconds"] / 60,
+        where="a GPU" if "gpu" in metadata.get("device", "cpu") else "CPU cores",
         subjects="\n".join(subjects),
         data_licence=recipe.data_licence,
         usage=usage(recipe),

@@ -65,6 +65,7 @@ def execute(args: argparse.Namespace) -> int:
     def learn(precision: str) -> tuple[GuidedSRModel, dict[str, Any]]:
         from guided_sr.cli.training_log import Reporter
         from guided_sr.model.recipe import fit_recipe, recipe_model, recipe_subjects
+        from guided_sr.runtime import first_device
 
         model = recipe_model(recipe, precision=precision)
         histories = fit_recipe(
@@ -80,6 +81,7 @@ def execute(args: argparse.Namespace) -> int:
             "recipe": recipe.model_dump(mode="json", exclude={"range"}),
             **recipe.usage(),
             "precision": model.dtype,
+            "device": args.device if args.device != "auto" else first_device(),
             "train_seconds": round(time.perf_counter() - begun),
             "last_losses": [h.history.get("loss", [None])[-1] for h in histories],
         }

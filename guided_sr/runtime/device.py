@@ -34,6 +34,11 @@ def list_devices(kind: str) -> list[str]:
     return [f"{kind}:{k}" for k in range(count)]
 
 
+def first_device() -> str:
+    """Where Keras works unless it is told otherwise: ``"gpu:0"`` or ``"cpu:0"``."""
+    return "gpu:0" if list_devices("gpu") else "cpu:0"
+
+
 def framework_versions() -> dict[str, str]:
     """Keras's version and the name of its backend."""
     return {"keras": keras.__version__, "backend": keras.backend.backend()}

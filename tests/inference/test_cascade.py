@@ -163,6 +163,13 @@ def test_strips_of_a_large_slice_join_without_a_seam(
     np.testing.assert_allclose(strips, whole, atol=1e-5)
 
 
+def test_a_gpu_takes_more_at_once(monkeypatch):
+    shape = (100, 100)
+    before = cascade.Work().slices(shape)
+    monkeypatch.setattr(cascade, "list_devices", lambda kind: [f"{kind}:0"])
+    assert cascade.Work().slices(shape) > 10 * before
+
+
 class ResourceExhaustedError(Exception):
     """Named as TensorFlow's."""
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+
 import keras
 import numpy as np
 import pytest
@@ -87,6 +89,37 @@ def test_data_that_start_later_give_the_batches_of_then(level):
     assert len(later) == 4
     for k in range(4):
         same(later[k], data[8 + k])
+
+
+def test_the_next_batches_are_made_while_one_is_learnt_from(level):
+    data, made = dataset([level]), threading.Event()
+    honest = data._batch
+
+    def noticed(index):
+        if index == 1:
+            made.set()
+        return honest(index)
+
+    data._batch = noticed
+    wanted = honest(1)
+    data[0]
+    assert made.wait(timeout=60)
+    same(data[1], wanted)
+
+
+def test_what_fails_ahead_is_told_when_its_batch_is_asked_for(level):
+    data = dataset([level])
+    honest = data._batch
+
+    def broken(index):
+        if index == 1:
+            raise DataError("a slice is broken")
+        return honest(index)
+
+    data._batch = broken
+    data[0]
+    with pytest.raises(DataError, match="broken"):
+        data[1]
 
 
 def test_target_and_guide_are_cut_at_one_place(level):

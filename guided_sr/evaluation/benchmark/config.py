@@ -204,7 +204,7 @@ def read_config(path: str | os.PathLike[str]) -> BenchmarkConfig:
             f"the start {config.start!r} of the benchmark file is no preset and no"
             " folder beside it",
             path=file,
-            mend="name the folder of a model, such as pretrained/starts/grdn_painted",
+            mend="name the folder of a model, as pretrained/starts/grdn_painted_long",
         ) from error
     return config.model_copy(update={"start": str(folder)})
 
