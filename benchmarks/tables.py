@@ -77,6 +77,38 @@ def means(runs: Sequence[Run]) -> list[str]:
     return lines
 
 
+def seeds(runs: Sequence[Run]) -> list[str]:
+    """Recipes that were trained with several seeds, beside supervised learning."""
+    of_fold: dict[tuple[str, str], list[Run]] = {}
+    for run in runs:
+        if run["label"].startswith("recipe"):
+            of_fold.setdefault((run["recipe"], run["test"]), []).append(run)
+    taught = {
+        (run["recipe"], run["test"]): run["gain"]
+        for run in runs
+        if run["label"] == "supervised"
+    }
+    lines = [
+        "| preset | test subject | gain over cubic, seeds 0, 1, 2 | mean ± sd |"
+        " supervised | share |",
+        "|---|---|---|--:|--:|--:|",
+    ]
+    for fold, members in sorted(of_fold.items()):
+        if len(members) < 3:
+            continue
+        members.sort(key=lambda run: int(run["training"]["seed"]))
+        gains = [run["gain"] for run in members]
+        each = ", ".join(f"{gain:+.2f}" for gain in gains)
+        mean, sd = float(np.mean(gains)), float(np.std(gains, ddof=1))
+        share = f"{mean / taught[fold]:.0%}" if fold in taught else ""
+        best = f"{taught[fold]:+.2f}" if fold in taught else ""
+        lines.append(
+            f"| `{fold[0]}` | {fold[1]} | {each} | {mean:+.2f} ± {sd:.2f} |"
+            f" {best} | {share} |"
+        )
+    return lines
+
+
 def _slices(runs: Sequence[Run]) -> np.ndarray:
     return np.mean([run["ours"]["slices"] for run in runs], axis=0)
 
@@ -151,7 +183,11 @@ def probes(runs: Sequence[Run]) -> list[str]:
         " gain over cubic | SSIM |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
-    chosen = [run for run in runs if run["label"].startswith(("probe", "recipe"))]
+    chosen = [
+        run
+        for run in runs
+        if run["label"].startswith("probe") or run["label"] == "recipe"
+    ]
     for run in sorted(chosen, key=lambda r: (r["scale"], r["test"], r["gain"])):
         share = run.get("painted")
         what = run["label"].removeprefix("probe ")
@@ -173,6 +209,7 @@ RENDERERS = {
     "orderings": orderings,
     "orderings-painted": orderings_painted,
     "probes": probes,
+    "seeds": seeds,
 }
 
 

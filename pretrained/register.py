@@ -72,9 +72,16 @@ attribution as above.
 
 {figures}
 
-Range of use: {usage}. Nothing is known of children, tumours or strong motion; a T1 that
-is off by a millimetre or more costs much of the gain (the paper loses 1.4 dB for 1 mm).
+Range of use: {usage}. Nothing is known of children, tumours or strong motion.{guide}
 """
+
+MISPLACED = """ A T1 that
+is off by a millimetre or more costs much of the gain (the paper loses 1.4 dB for
+1 mm)."""
+
+JITTERED = """ It has
+learnt with T1s moved by up to {:g} mm along each axis: a right T1 adds less to it than
+to others, and one that lies a millimetre off takes less away."""
 
 LEFT_OUT = """The recipe trained *without* the test subject (leave one out), mean of
 the 60 central axial slices, mean over {folds} folds with the range of the folds.
@@ -172,6 +179,14 @@ def usage(recipe: Recipe) -> str:
     return ", ".join(told) or "not stated"
 
 
+def misplaced(recipe: Recipe) -> str:
+    """What a T1 does that does not fit, in words."""
+    if not recipe.guided:
+        return ""
+    jitter = recipe.training.get("guide_jitter_mm", 0.0)
+    return JITTERED.format(jitter) if jitter else MISPLACED
+
+
 def learning(recipe: Recipe) -> str:
     """How a preset learnt, in words."""
     if recipe.shared:
@@ -218,6 +233,7 @@ def card(
         subjects="\n".join(subjects),
         data_licence=recipe.data_licence,
         usage=usage(recipe),
+        guide=misplaced(recipe),
         figures=table,
     )
 

@@ -140,8 +140,9 @@ def _compare(args: argparse.Namespace) -> int:
     if lacking:
         raise UsageError(
             f"there is no --{' and no --'.join(lacking)}",
-            mend="give --hr, --sr and --lr (or --scale), or test a model with"
-            " --honesty or --stress",
+            mend=f"give --{' and --'.join(lacking)}"
+            + (" (or --scale)" if "lr" in lacking else "")
+            + ", or test a model with --honesty or --stress",
         )
     from pathlib import Path
 
@@ -198,7 +199,7 @@ def _compare(args: argparse.Namespace) -> int:
         write_json(Path(args.json), content, force=args.force)
     count, empty = len(comparison.slices), len(comparison.empty)
     console.note(
-        f"{count} {'slice' if count == 1 else 'slices'} across axis {across}"
+        f"{count} {'slice' if count == 1 else 'slices'} across axis {across + 1}"
         f" ({args.slices}){f', {empty} empty left out' if empty else ''}"
         f"{'; mean ± standard deviation' if count > 1 else ''}"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -40,9 +41,11 @@ def describe_preset(name: str) -> dict[str, Any]:
         UnknownPresetError: If there is none of that name.
     """
     if name not in registry():
+        near = get_close_matches(name, list_presets(), n=1, cutoff=0.9)
+        meant = f"did you mean {near[0]}? " if near else ""
         raise UnknownPresetError(
             f"there is no preset {name!r}",
-            mend=f"choose one of {', '.join(list_presets())}, or give a folder",
+            mend=f"{meant}choose one of {', '.join(list_presets())}, or give a folder",
         )
     return registry()[name]
 

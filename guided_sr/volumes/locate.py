@@ -118,9 +118,16 @@ def _missing(path: Path, name: str) -> MissingInputError:
             path=path,
             mend="check the path",
         )
-    near = get_close_matches(path.name, names, n=1, cutoff=0.6)
-    mend = f"did you mean {folder / near[0]}?" if near else "check the path"
+    # endings are all alike; of files that differ in theirs, the image counts
+    names.sort(key=lambda name: ".nii" in name)
+    stems = {_stem(name): name for name in names}
+    near = get_close_matches(_stem(path.name), stems, n=1, cutoff=0.6)
+    mend = f"did you mean {folder / stems[near[0]]}?" if near else "check the path"
     return MissingInputError(f"the {name} does not exist", path=path, mend=mend)
+
+
+def _stem(name: str) -> str:
+    return name.partition(".")[0].lower()
 
 
 def _not_fetched(path: Path, name: str) -> MissingInputError:

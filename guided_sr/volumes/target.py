@@ -125,7 +125,9 @@ def choose_target(
             raise UsageError(
                 f"nothing to enlarge: the T2 has voxels of {triple_text(sizes)} mm"
                 + ("" if axes == "auto" else f", axes {axes}"),
-                mend="give a factor with --scale, or a smaller --target-voxel",
+                mend="see that this is the T2, not the T1; give a factor with --scale,"
+                " a smaller --target-voxel"
+                + ("" if axes == "auto" else ", or other axes with their own model"),
             )
     elif isinstance(scale, int | float):
         coarser = (

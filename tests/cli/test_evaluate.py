@@ -29,7 +29,7 @@ def test_cubic_judged_as_a_result_has_the_figures_of_cubic(
     files = ["--hr", str(pair.truth), "-i", str(result), "--lr", str(pair.t2)]
     assert main(["eval", *files, "--slices", "all", "--json", str(figures)]) == 0
     captured = capsys.readouterr()
-    assert "3 slices across axis 2" in captured.err
+    assert "3 slices across axis 3" in captured.err
     assert [line.split("  ")[0] for line in captured.out.splitlines()] == [
         "method",
         "cubic",

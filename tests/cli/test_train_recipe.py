@@ -11,6 +11,7 @@ from guided_sr import GuidedSRModel
 from guided_sr.cli.main import main
 from guided_sr.physics.back_projection import BackProjection
 from guided_sr.presets import find_preset, list_presets, read_config
+from guided_sr.runtime import first_device
 from guided_sr.training.recipes import read_recipe
 
 RECIPE = """
@@ -60,6 +61,7 @@ def test_a_recipe_gives_a_model_that_records_it(
     record = json.loads((model / "metadata.json").read_text("utf-8"))
     assert record["recipe"]["name"] == "small"
     assert record["range"] == {"t2_mm": [1.6, 2.5]}
+    assert record["device"] == first_device()
     trained = GuidedSRModel.from_preset(model)
     assert trained.scale == (2.0, 2.0)
     assert trained.back_projection == BackProjection("exact", epsilon="auto")

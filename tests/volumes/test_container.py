@@ -50,6 +50,11 @@ def packed(nii) -> Path:
     return path
 
 
+def test_a_missing_file_suggests_no_other_image_for_its_ending(packed):
+    text = refusal(packed.with_name("nope.nii.gz"), MissingInputError, 66)
+    assert "did you mean" not in text
+
+
 def test_a_missing_file_suggests_the_nearest_name(packed):
     wrong = packed.with_name("T2.nii.gz")
     text = refusal(wrong, MissingInputError, 66)
