@@ -22,7 +22,12 @@ def add_pair(group: argparse._ActionsContainer) -> None:
         help="low-resolution T2: .nii, .nii.gz or .mgz",
     )
     group.add_argument(
-        "-g", "--t1", "--guide", metavar="T1", help="the same person's T1, on any grid"
+        "-g",
+        "--t1",
+        "--guide",
+        metavar="T1",
+        help="the same person's T1, on any grid; left out, a preset without guide makes"
+        " the result, and gains less",
     )
 
 
