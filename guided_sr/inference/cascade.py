@@ -4,8 +4,8 @@ Everything between the first array in and the last array out happens on the
 device: the plan's matrices, the compiled network and the back-projection. Slices
 go in batches, each through all stages, so memory does not grow with the stack; a slice
 that is larger than a batch goes through the network in strips. Where a device runs out
-of memory all the same, batches and strips are halved, three times at most, and then the
-CPU takes over.
+of memory all the same, batches and strips are halved, down to an eighth of what the CPU
+takes, and then the CPU takes over.
 """
 
 from __future__ import annotations
@@ -61,12 +61,10 @@ class Work:
     Attributes:
         pixels: About so many pixels a batch, or a strip.
         device: As in `device_scope`; `None` for the device that is set.
-        halvings: How often `pixels` has been halved.
     """
 
     pixels: int = field(default_factory=_pixels_a_batch)
     device: str | None = None
-    halvings: int = 0
 
     def slices(self, shape: tuple[int, int]) -> int:
         """How many slices of a size go at once."""
@@ -74,8 +72,8 @@ class Work:
 
     def less(self) -> bool:
         """Take less at once, or the CPU; False if neither is left."""
-        if self.halvings < HALVINGS:
-            self.pixels, self.halvings = max(1, self.pixels // 2), self.halvings + 1
+        if self.pixels > PIXELS_A_BATCH >> HALVINGS and self.device != "cpu":
+            self.pixels //= 2
             return True
         if self.device == "cpu" or not list_devices("gpu"):
             return False

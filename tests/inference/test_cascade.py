@@ -170,6 +170,19 @@ def test_a_gpu_takes_more_at_once(monkeypatch):
     assert cascade.Work().slices(shape) > 10 * before
 
 
+def test_a_small_gpu_comes_down_to_what_the_cpu_would(monkeypatch):
+    least = cascade.PIXELS_A_BATCH >> cascade.HALVINGS
+    monkeypatch.setattr(cascade, "list_devices", lambda kind: [f"{kind}:0"])
+    work = cascade.Work()
+    while work.pixels > least:
+        assert work.less()
+        assert work.device is None
+    with pytest.warns(GuidedSRWarning, match="too little memory"):
+        assert work.less()
+    assert work.device == "cpu"
+    assert not work.less()
+
+
 class ResourceExhaustedError(Exception):
     """Named as TensorFlow's."""
 
