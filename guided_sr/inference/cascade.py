@@ -284,9 +284,9 @@ def run_cascade(
         runners[-1].back_projection = last
     if out is None:
         out = np.zeros((len(t2), *plan.level_shape(len(networks))), np.float32)
-    start = 0
-    while start < len(t2):
-        part = slice(start, min(start + work.slices(plan.target_shape), len(t2)))
+    done = 0
+    while done < len(t2):
+        part = _next_batch(done, len(t2), work.slices(plan.target_shape))
         try:
             with work.scope():
                 slices = _super_resolved(
@@ -296,11 +296,22 @@ def run_cascade(
             if is_out_of_memory(error) and work.less():
                 continue
             raise
-        out[part] += slices if share == 1.0 else share * slices
-        start = part.stop
+        new = slices[done - part.start :]
+        out[done : part.stop] += new if share == 1.0 else share * new
+        done = part.stop
         if progress is not None:
-            progress(start, len(t2))
+            progress(done, len(t2))
     return out
+
+
+def _next_batch(done: int, count: int, most: int) -> slice:
+    """The next slices of a stack, as many each time: a graph is compiled once.
+
+    The last batch begins among slices that are done where they do not come out even.
+    """
+    size = -(-count // -(-count // most))
+    stop = min(done + size, count)
+    return slice(max(0, stop - size), stop)
 
 
 def _super_resolved(

@@ -84,6 +84,26 @@ def test_slices_are_batched_and_progress_is_told(idle, monkeypatch, rng):
     np.testing.assert_allclose(out, wanted, atol=1e-6)
 
 
+def test_all_batches_of_a_stack_have_one_size(idle, monkeypatch, rng):
+    """So that what compiles for a size compiles once."""
+    plan = CascadePlan.create((8, 8), scale=2, stages=1)
+    t2 = rng.random((11, 8, 8), dtype=np.float32)
+    how = BackProjection()
+    wanted = run_cascade([idle], t2, None, plan=plan, back_projection=how, share=0.5)
+    monkeypatch.setattr(cascade, "PIXELS_A_BATCH", 4 * 16 * 16)
+    sizes = []
+    super_resolved = cascade._super_resolved
+
+    def watched(runners, part, t1):
+        sizes.append(len(part))
+        return super_resolved(runners, part, t1)
+
+    monkeypatch.setattr(cascade, "_super_resolved", watched)
+    out = run_cascade([idle], t2, None, plan=plan, back_projection=how, share=0.5)
+    assert sizes == [4, 4, 4]
+    np.testing.assert_allclose(out, wanted, atol=1e-6)
+
+
 def test_a_batch_holds_at_least_one_slice():
     assert batches(3, (5000, 5000)) == [slice(0, 1), slice(1, 2), slice(2, 3)]
     assert batches(3, (10, 10)) == [slice(0, 3)]
