@@ -9,7 +9,7 @@ person is involved, so the truth of a painting may be used in training.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from guided_sr.datasets.label_maps import (
     OUTSIDE_BRAIN,
     Kind,
     Labels,
+    box_of,
     crop_to_labels,
     kind_of,
 )
@@ -43,6 +44,9 @@ PLANE_STEP = 2.0
 _SPOT_RADIUS_MM = (0.8, 6.0)
 _PLANES = (0.2, 0.2, 0.6)  # sagittal, coronal, axial
 _SLAB_MARGIN = 10
+_ONE_MASK = 0.8  # share of the masked paintings whose images have one and the same
+_MASK_MARGIN = (-1.0, 2.5)  # voxels beyond the brain
+_MASK_WOBBLE = 0.8  # voxels, standard deviation at most
 
 
 @dataclass(frozen=True)
@@ -50,18 +54,24 @@ class Painting:
     """A pair painted from one label map, without noise.
 
     Attributes:
-        t1: Guide ``(x, y, z)``, about 0 to 1, non-negative.
+        t1: Guide ``(x, y, z)``, or planes, about 0 to 1, non-negative.
         t2: Target of the same shape.
         stripped: Whether what lies outside the brain was left out.
+        masked: Whether a mask did that: beyond it everything is 0.
     """
 
     t1: Image
     t2: Image
     stripped: bool
+    masked: bool
 
 
 def paint(
-    labels: Labels, rng: np.random.Generator, *, spots: float = SPOTS_A_LITRE
+    labels: Labels,
+    rng: np.random.Generator,
+    *,
+    spots: float = SPOTS_A_LITRE,
+    masked: float = 0.0,
 ) -> Painting:
     """Paint a pair of a contrast drawn at random.
 
@@ -69,13 +79,21 @@ def paint(
         labels: Label map ``(x, y, z)`` as `read_label_map` gives it, 1 mm voxels.
         rng: What everything is drawn from.
         spots: Lesions and enhancements in a litre of brain.
+        masked: Share of the paintings without skull that lose it as scans do, by a mask
+            laid over the images, which then are 0 from one voxel to the next. It keeps
+            some of what lies around the brain, or cuts into it; one in five has a mask
+            of its own for the T2. Of the others only the brain is painted, with edges
+            as soft as all.
 
     Returns:
         The pair, on the grid of the labels (cropped further if stripped); turned,
         stretched and moved a little against them, so that edges fall between voxels.
     """
     stripped = bool(rng.random() < STRIPPED)
-    if stripped:
+    beyond = None
+    if stripped and masked > 0.0 and rng.random() < masked:
+        labels, beyond = _around_brain(labels, rng)
+    elif stripped:
         labels = crop_to_labels(np.where(labels < OUTSIDE_BRAIN, labels, np.int16(0)))
     images = _textured(labels, _draw_means(labels, rng), rng)
     _add_spots(images, labels, rng, spots)
@@ -86,7 +104,16 @@ def paint(
         blurred = ndimage.gaussian_filter(np.maximum(image, 0.0), spread)
         turned = ndimage.affine_transform(blurred, matrix, offset, order=1)
         painted.append((turned * _draw_shading(labels.shape, rng)).astype(np.float32))
-    return Painting(painted[0], painted[1], stripped)
+    if beyond is not None:
+        beyond = ndimage.affine_transform(beyond, matrix, offset, order=1, cval=100.0)
+        margins = rng.uniform(*_MASK_MARGIN, 2)
+        if rng.random() < _ONE_MASK:
+            margins[1] = margins[0]
+        painted = [
+            np.where(beyond < margin, image, np.float32(0.0))
+            for image, margin in zip(painted, margins, strict=True)
+        ]
+    return Painting(painted[0], painted[1], stripped, beyond is not None)
 
 
 def paint_planes(
@@ -95,7 +122,8 @@ def paint_planes(
     *,
     planes: int,
     spots: float = SPOTS_A_LITRE,
-) -> tuple[Image, Image]:
+    masked: float = 0.0,
+) -> Painting:
     """Paint some planes of a head: axial, coronal or sagittal, as drawn.
 
     Args:
@@ -103,9 +131,10 @@ def paint_planes(
         rng: What everything is drawn from.
         planes: Number of planes, `PLANE_STEP` voxels apart.
         spots: As in `paint`.
+        masked: As in `paint`.
 
     Returns:
-        T2 and T1 of shape ``(planes, height, width)``.
+        Images of shape ``(planes, height, width)``.
     """
     axis = int(rng.choice(3, p=_PLANES))
     count = labels.shape[axis]
@@ -114,14 +143,29 @@ def paint_planes(
     low, high = round(0.15 * count), max(round(0.88 * count), thick)
     start = int(rng.integers(min(low, count - thick), min(high, count) - thick + 1))
     slab = np.take(labels, range(start, start + thick), axis=axis)
-    painting = paint(slab, rng, spots=spots)
+    painting = paint(slab, rng, spots=spots, masked=masked)
     stacks = []
-    for image in (painting.t2, painting.t1):
+    for image in (painting.t1, painting.t2):
         stack = np.moveaxis(image, axis, 0)
         middle = max(0, (len(stack) - step * planes) // 2)
         part = stack[middle : middle + step * planes : step]
         stacks.append(np.ascontiguousarray(part))
-    return stacks[0], stacks[1]
+    return replace(painting, t1=stacks[0], t2=stacks[1])
+
+
+def _around_brain(labels: Labels, rng: np.random.Generator) -> tuple[Labels, Image]:
+    """The brain and what is near it, and the distance of its edge, which wavers.
+
+    Returns:
+        Labels, and voxels from the edge, negative within the brain.
+    """
+    brain = (labels > 0) & (labels < OUTSIDE_BRAIN)
+    box = box_of(brain)
+    labels, brain = np.ascontiguousarray(labels[box]), brain[box]
+    beyond = ndimage.distance_transform_edt(~brain)
+    beyond -= ndimage.distance_transform_edt(brain)
+    wobble = rng.uniform(0.0, _MASK_WOBBLE) * _draw_field(labels.shape, (3.0, 8.0), rng)
+    return labels, (beyond + wobble).astype(np.float32)
 
 
 def _draw_means(

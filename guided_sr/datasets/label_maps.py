@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from enum import IntEnum
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -106,10 +107,15 @@ def read_label_map(path: str | os.PathLike[str]) -> Labels:
 
 def crop_to_labels(labels: Labels) -> Labels:
     """The part of a map that holds labels, with a margin of `_MARGIN` voxels."""
+    return np.ascontiguousarray(labels[box_of(labels)])
+
+
+def box_of(mask: NDArray[Any]) -> tuple[slice, ...]:
+    """Where a volume is not 0, with a margin of `_MARGIN` voxels."""
     spans = []
     for axis in range(3):
         others = tuple(k for k in range(3) if k != axis)
-        (index,) = np.nonzero(labels.any(axis=others))
+        (index,) = np.nonzero(mask.any(axis=others))
         low, high = max(0, index[0] - _MARGIN), index[-1] + 1 + _MARGIN
         spans.append(slice(int(low), int(high)))
-    return np.ascontiguousarray(labels[tuple(spans)])
+    return tuple(spans)

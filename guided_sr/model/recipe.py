@@ -63,6 +63,7 @@ def recipe_subjects(
             stage_blur="consistent",
             guided=recipe.guided,
             weights=weights,
+            sharp_masks=recipe.sharp_masks,
         )
     return [*real, *painted_subjects(recipe, data, beside=real)]
 

@@ -36,12 +36,14 @@ class Painter:
             of its bright end (99.5th percentile); drawn from 0 up. The T1 has up to
             one and a half times as much.
         quiet: Share of the paintings whose air is 0, without noise, as where a skull
-            was stripped off. Their darkest tissue is what 0 is after normalisation, and
-            the air lies below.
+            was stripped off; those that a mask has cut out are such, too. Their darkest
+            tissue is what 0 is after normalisation, and the air lies below.
         profiles: Shapes of the coarse pixels; one is drawn for each painting. What was
             seen through another than the nominal one is brought to that, as a scan
             is whose profile is known.
         spots: Lesions and enhancements a litre of brain, as in `paint`.
+        masked: Share of the paintings without skull that a mask has cut out, as in
+            `paint`.
         seed: Seed of all that is drawn.
     """
 
@@ -54,6 +56,7 @@ class Painter:
     quiet: float = 0.0
     profiles: Sequence[Profile] = ("gaussian",)
     spots: float = SPOTS_A_LITRE
+    masked: float = 0.0
     seed: int = 0
 
     def subjects(
@@ -109,14 +112,16 @@ class Painter:
             guided: Whether there is a guide.
         """
         rng = np.random.default_rng([self.seed, *key])
-        t2, t1 = paint_planes(labels, rng, planes=self.planes, spots=self.spots)
+        planes = paint_planes(
+            labels, rng, planes=self.planes, spots=self.spots, masked=self.masked
+        )
         factors = self._draw_factors(rng)
-        high, guide = (crop_to_multiple(x, factors) for x in (t2, t1))
+        high, guide = (crop_to_multiple(x, factors) for x in (planes.t2, planes.t1))
         profile = self._draw_profile(rng)
         shape = (high.shape[1], high.shape[2])
         low = plane_observation(shape, factors, profile=profile.shape)(high)
         quiet = np.random.default_rng([self.seed, *key, 1]).random()
-        air = _AIR if quiet < self.quiet else 0.0
+        air = _AIR if quiet < self.quiet or planes.masked else 0.0
         subject = subject_with_truth(
             high.astype(np.float32),
             _noisy(guide, 1.5 * self.noise, rng, air) if guided else None,

@@ -92,6 +92,8 @@ class PaintedRecipe(_Strict):
         quiet: Share of the paintings whose air is 0, as in `Painter`.
         profiles: Shapes of the coarse pixels, one of which a painting has.
         spots: Lesions and enhancements a litre of brain, as in `Painter`.
+        masked: Share of the paintings without skull that a mask has cut out, as in
+            `Painter`.
         seed: Seed of the paintings.
     """
 
@@ -107,6 +109,7 @@ class PaintedRecipe(_Strict):
     quiet: float = Field(default=0.0, ge=0, le=1)
     profiles: list[Profile] = Field(default=["gaussian"], min_length=1)
     spots: float = Field(default=SPOTS_A_LITRE, ge=0)
+    masked: float = Field(default=0.0, ge=0, le=1)
     seed: int = 0
 
     def files(self, data: Path) -> list[Path]:
@@ -136,6 +139,7 @@ class PaintedRecipe(_Strict):
             quiet=self.quiet,
             profiles=self.profiles,
             spots=self.spots,
+            masked=self.masked,
             seed=self.seed,
         )
 
@@ -165,6 +169,8 @@ class Recipe(_Strict):
         data_licence: Licence and citation of the data.
         range: The images it is made for, for the card and the metadata.
         painted: Painted subjects among them.
+        sharp_masks: Whether the other subjects' masks, where their skulls were stripped
+            off, are as sharp at every level, as in `StrippingMask`.
         subjects: The other training subjects.
     """
 
@@ -185,6 +191,7 @@ class Recipe(_Strict):
     init: str | None = None
     shared: bool = False
     painted: PaintedRecipe | None = None
+    sharp_masks: bool = False
     subjects: list[SubjectRecipe] = Field(default_factory=list)
 
     @model_validator(mode="after")

@@ -137,6 +137,7 @@ class CascadeTrainer:
             "held_out": digest_of_arrays(away) if away else None,
             "initial": digest_of_arrays(start),
             "weights": [s.weight for s in self.subjects],
+            "masks": [s.mask is not None for s in self.subjects],
             "network": [list(weight.shape) for weight in network.weights],
             "precision": sorted({layer.dtype_policy.name for layer in network.layers}),
             "versions": {"guided_sr": __version__, **framework_versions()},

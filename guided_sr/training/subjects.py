@@ -20,6 +20,7 @@ from guided_sr.physics.cascade_plan import CascadePlan, StageBlur
 from guided_sr.physics.degrade import crop_to_multiple, degrade
 from guided_sr.physics.operators import SeparableOperator
 from guided_sr.presets import rows_only, scale_text, served_factors, served_text
+from guided_sr.training.masks import StrippingMask
 from guided_sr.training.patches import LevelStack
 from guided_sr.training.thick_views import thick_views
 
@@ -42,6 +43,8 @@ class Subject:
             observed ones, for supervised learning only.
         spacing_mm: Distance of slices, rows and columns of the target grid.
         owner: Number of the pair that it shows; two views of a volume share it.
+        mask: What its skull was stripped off by, where that is to be as sharp at every
+            level.
     """
 
     t2: Stack
@@ -51,6 +54,7 @@ class Subject:
     truth: Stack | None = None
     spacing_mm: tuple[float, float, float] = (1.0, 1.0, 1.0)
     owner: int = 1
+    mask: StrippingMask | None = None
 
     def part(self, slices: NDArray[Any]) -> Subject:
         """The same subject with some of its slices only.
@@ -60,7 +64,8 @@ class Subject:
         """
         stacks = {"t2": self.t2, "t1": self.t1, "truth": self.truth}
         kept = {name: x[slices] for name, x in stacks.items() if x is not None}
-        return replace(self, **kept)
+        mask = None if self.mask is None else self.mask.part(slices)
+        return replace(self, **kept, mask=mask)
 
     def target_level(self, stage: int) -> int:
         """Level of a stage's training target.
@@ -94,6 +99,10 @@ class Subject:
         target, source = estimate, None
         if self.truth is not None:
             target, source = _through(operator, self.truth), estimate
+        elif self.mask is not None and guide is not None:
+            share = _through(operator, self.mask.kept)
+            target = self.mask.laid_over(target, share, self.mask.air[0])
+            guide = self.mask.laid_over(guide, share, self.mask.air[1])
         return LevelStack(
             target,
             guide,
@@ -144,6 +153,7 @@ def subjects_of(
     weights: Sequence[float] | None = None,
     scale_range: tuple[float, float] | None = None,
     views: bool = False,
+    sharp_masks: bool = False,
 ) -> list[Subject]:
     """Check and prepare all pairs before the first slow step.
 
@@ -160,6 +170,8 @@ def subjects_of(
             then have the factor that their sizes tell.
         views: Whether volumes teach by two views of their own planes, coarse along
             rows and along columns, where rows alone are enlarged (`thick_views`).
+        sharp_masks: Whether pairs whose skull a mask has cut off have that mask laid
+            over every level anew (`StrippingMask`).
 
     Returns:
         One subject a pair, or one a view.
@@ -185,9 +197,21 @@ def subjects_of(
                     weight,
                     spacing_mm=inputs.spacing_mm,
                     owner=number,
+                    mask=_mask(inputs, filled) if sharp_masks else None,
                 )
             )
     return subjects
+
+
+def _mask(inputs: Inputs, filled: NDArray[np.bool_]) -> StrippingMask | None:
+    """What a pair's skull was stripped off by, of the slices that hold anything."""
+    if inputs.t1 is None or inputs.t1_scale is None:
+        return None
+    zero = np.zeros(1, np.float32)
+    scales = inputs.t2_scale, inputs.t1_scale
+    t2_air, t1_air = (float(scale.forward(zero)[0]) for scale in scales)
+    mask = StrippingMask.of(inputs.t2, inputs.t1, (t2_air, t1_air))
+    return None if mask is None else mask.part(filled)
 
 
 def _seen(

@@ -55,3 +55,41 @@ def test_contrasts_differ_from_painting_to_painting(labels: np.ndarray) -> None:
     }
     assert len(values) == 6
     assert labels[middle] == 4
+
+
+def test_a_mask_cuts_both_images_from_one_voxel_to_the_next(labels: np.ndarray) -> None:
+    """As a skull is stripped off scans: what is left of the edge is not blurred."""
+
+    def steepest(painting: Painting) -> float:
+        steps = np.abs(np.diff(painting.t1, axis=2))
+        return float(steps[painting.t1[..., 1:] == 0.0].max() / painting.t1.max())
+
+    paintings = [
+        paint(labels, np.random.default_rng(seed), masked=1.0) for seed in range(10)
+    ]
+    masked = [p for p in paintings if p.masked]
+    assert {p.stripped for p in paintings if not p.masked} == {False}
+    assert len(masked) > 3
+    agreed = 0
+    for painting in masked:
+        assert painting.t1.shape == painting.t2.shape
+        kept = [image > 0.0 for image in (painting.t1, painting.t2)]
+        assert 0.1 < kept[0].mean() < 0.9
+        agreed += np.mean(kept[0] != kept[1]) < 0.005
+    assert agreed >= len(masked) // 2
+    painted = [_painted(labels, seed) for seed in range(10)]
+    soft = [steepest(p) for p in painted if p.stripped]
+    assert not any(p.masked for p in painted)
+    assert np.mean([steepest(p) for p in masked]) > 1.2 * np.mean(soft)
+
+
+def test_a_mask_keeps_some_of_what_lies_around_a_brain(labels: np.ndarray) -> None:
+    """It is as large as the brain and up to some voxels more, or less."""
+    brain = ((labels > 0) & (labels < 500)).sum()
+    sizes = []
+    for seed in range(12):
+        painting = paint(labels, np.random.default_rng(seed), masked=1.0)
+        if painting.masked:
+            sizes.append((painting.t2 > 0.0).sum() / brain)
+    assert 0.5 < min(sizes) < 1.1
+    assert 1.1 < max(sizes) < 2.5

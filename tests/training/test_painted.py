@@ -135,3 +135,15 @@ def test_air_can_be_without_noise(maps: list[Path]) -> None:
     assert set(both) <= {*noisy, *quiet}
     assert set(both) & set(noisy)
     assert set(both) & set(quiet)
+
+
+def test_nothing_is_seen_beyond_a_mask(maps: list[Path]) -> None:
+    """Noise ends where the scan was cut out, though other air may be noisy."""
+    painter = Painter([(2.0, 2.0)], paintings=6, planes=2, noise=0.05, masked=1.0)
+    shares = []
+    for subject in _subjects(painter, maps[:1]):
+        assert subject.t1 is not None
+        values, counts = np.unique(subject.t1, return_counts=True)
+        assert len(values) > 1
+        shares.append(counts[0] / counts.sum())  # air: 0, which is the least there is
+    assert max(shares) > 0.3

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from guided_sr.physics.degrade import degrade
+from guided_sr.training.masks import StrippingMask
+from guided_sr.training.subjects import Subject, subjects_of
+
+
+@pytest.fixture(scope="module")
+def disc() -> np.ndarray:
+    """Slices of 48 x 48 pixels, 1 within a disc."""
+    x, y = np.meshgrid(*(np.arange(48) - 23.5,) * 2, indexing="ij")
+    return np.repeat((np.hypot(x, y) < 15.0)[None], 3, axis=0)
+
+
+@pytest.fixture(scope="module")
+def pair(disc: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A T2 at half the size and its T1, cut out by the disc."""
+    rng = np.random.default_rng(0)
+    t2, t1 = (np.float32(1.0) + 0.2 * rng.random((2, *disc.shape), np.float32)) * disc
+    return degrade(t2, 2).astype(np.float32), t1
+
+
+def _subject(pair: tuple[np.ndarray, np.ndarray], *, sharp_masks: bool) -> Subject:
+    (subject,) = subjects_of(
+        [pair],
+        scale=(2.0, 2.0),
+        stages=2,
+        guided=True,
+        stage_blur="consistent",
+        sharp_masks=sharp_masks,
+    )
+    return subject
+
+
+def test_a_mask_is_found_by_the_zeros_of_both_images(pair, disc):
+    mask = StrippingMask.of(*pair, (0.0, 0.0))
+    assert mask is not None
+    np.testing.assert_array_equal(mask.kept, disc.astype(np.float32))
+    np.testing.assert_array_equal(mask.part(np.array([0, 2])).kept, mask.kept[[0, 2]])
+
+
+def test_fluid_that_is_0_in_the_t1_does_not_make_a_hole(pair, disc):
+    t2, t1 = pair
+    holed = t1.copy()
+    holed[:, 20:24, 20:24] = 0.0
+    holed[:, 12:30, 30] = 0.0
+    mask = StrippingMask.of(t2, holed, (0.0, 0.0))
+    assert mask is not None
+    np.testing.assert_array_equal(mask.kept, disc.astype(np.float32))
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_where_one_image_has_noise_in_its_air_there_is_no_mask(pair, which):
+    images = list(pair)
+    images[which] = images[which] + np.float32(0.01)
+    assert StrippingMask.of(*images, (0.0, 0.0)) is None
+
+
+def test_air_that_is_0_here_and_there_is_no_mask(pair):
+    t2, t1 = pair
+    speckled = np.random.default_rng(1).random(t1.shape) < 0.45
+    assert StrippingMask.of(t2, np.where(speckled, 0, t1 + 0.1), (0.0, 0.0)) is None
+
+
+def test_an_edge_is_as_sharp_at_a_coarse_level_and_its_tissue_whole(pair):
+    soft = _subject(pair, sharp_masks=False)
+    sharp = _subject(pair, sharp_masks=True)
+    assert soft.mask is None
+    assert sharp.mask is not None
+    for image in (0, 1):
+        levels = [s.level_stack(s.t2, 1) for s in (soft, sharp)]
+        found = [x.target if image == 0 else x.guide for x in levels]
+        air = sharp.mask.air[image]
+        bright = np.percentile(found[0], 90)
+        between = [
+            np.mean((x > air + 0.1) & (x < air + 0.6 * (bright - air))) for x in found
+        ]
+        assert between[0] > 0.02  # the level's blur
+        assert between[1] == 0.0
+    assert levels[1].plan is sharp.plan
+
+
+def test_without_the_option_nothing_changes(pair):
+    soft = _subject(pair, sharp_masks=False)
+    level = soft.level_stack(soft.t2, 1)
+    np.testing.assert_array_equal(level.target, soft.t2)
+
+
+def test_a_part_of_a_subject_has_its_part_of_the_mask(pair):
+    sharp = _subject(pair, sharp_masks=True)
+    part = sharp.part(np.array([1]))
+    assert part.mask is not None
+    assert len(part.mask.kept) == len(part.t2) == 1
