@@ -28,6 +28,9 @@ def interval(differences: np.ndarray, draws: int = 5000) -> tuple[float, float]:
     return float(low), float(high)
 
 
+_PRESETS = {"recipe": "", "former, seed 0": ", before masks"}
+
+
 def _recipes(runs: Sequence[Run]) -> list[Run]:
     """Runs of the recipes of presets, by scale and name."""
     chosen = [run for run in runs if run["label"] == "recipe"]
@@ -78,35 +81,42 @@ def means(runs: Sequence[Run]) -> list[str]:
 
 
 def seeds(runs: Sequence[Run]) -> list[str]:
-    """Recipes that were trained with several seeds, beside supervised learning."""
-    of_fold: dict[tuple[str, str], list[Run]] = {}
-    for run in runs:
-        if run["label"].startswith("recipe"):
-            of_fold.setdefault((run["recipe"], run["test"]), []).append(run)
-    taught = {
-        (run["recipe"], run["test"]): run["gain"]
-        for run in runs
-        if run["label"] == "supervised"
-    }
+    """Recipes with other seeds or beside supervised learning; also those before."""
     lines = [
-        "| preset | test subject | gain over cubic, seeds 0, 1, 2 | mean ± sd |"
-        " supervised | share |",
+        "| preset | test subject | gain over cubic | mean ± sd | supervised | share |",
         "|---|---|---|--:|--:|--:|",
     ]
-    for fold, members in sorted(of_fold.items()):
-        if len(members) < 3:
-            continue
-        members.sort(key=lambda run: int(run["training"]["seed"]))
-        gains = [run["gain"] for run in members]
-        each = ", ".join(f"{gain:+.2f}" for gain in gains)
-        mean, sd = float(np.mean(gains)), float(np.std(gains, ddof=1))
-        share = f"{mean / taught[fold]:.0%}" if fold in taught else ""
-        best = f"{taught[fold]:+.2f}" if fold in taught else ""
-        lines.append(
-            f"| `{fold[0]}` | {fold[1]} | {each} | {mean:+.2f} ± {sd:.2f} |"
-            f" {best} | {share} |"
-        )
+    for own, taught, title in (
+        ("recipe", "supervised", ""),
+        ("former", "former, supervised", ", before masks"),
+    ):
+        bounds = {(r["recipe"], r["test"]): r for r in runs if r["label"] == taught}
+        of_fold: dict[tuple[str, str], list[Run]] = {}
+        for run in runs:
+            if run["label"].startswith(own) and run["label"] != taught:
+                of_fold.setdefault((run["recipe"], run["test"]), []).append(run)
+        for fold, members in sorted(of_fold.items()):
+            if len(members) > 1 or fold in bounds:
+                lines.append(_seeds_row(fold, members, bounds.get(fold), title))
     return lines
+
+
+def _seeds_row(
+    fold: tuple[str, str], members: list[Run], bound: Run | None, title: str
+) -> str:
+    members.sort(key=lambda run: int(run["training"]["seed"]))
+    gains = [run["gain"] for run in members]
+    mean = float(np.mean(gains))
+    spread = f" ± {np.std(gains, ddof=1):.2f}" if len(gains) > 1 else ", one seed"
+    cells = [
+        f"`{fold[0]}`{title}",
+        fold[1],
+        ", ".join(f"{gain:+.2f}" for gain in gains),
+        f"{mean:+.2f}{spread}",
+        "" if bound is None else f"{bound['gain']:+.2f}",
+        "" if bound is None else f"{mean / bound['gain']:.0%}",
+    ]
+    return "| " + " | ".join(cells) + " |"
 
 
 def _slices(runs: Sequence[Run]) -> np.ndarray:
@@ -119,15 +129,8 @@ def orderings(runs: Sequence[Run]) -> list[str]:
 
 
 def orderings_painted(runs: Sequence[Run]) -> list[str]:
-    """Variants from the painted start; seed 0 of the base is the recipe's own run."""
-    base = {"label": "recipe", "recipe": "grdn_t2_x4", "test": "mni_patient19"}
-    return _orderings(
-        [
-            run
-            for run in runs
-            if run["label"] == "ordering painted" or base.items() <= run.items()
-        ]
-    )
+    """Variants from the painted start of 2500 steps."""
+    return _orderings([run for run in runs if run["label"] == "ordering painted"])
 
 
 def _orderings(chosen: Sequence[Run]) -> list[str]:
@@ -186,13 +189,13 @@ def probes(runs: Sequence[Run]) -> list[str]:
     chosen = [
         run
         for run in runs
-        if run["label"].startswith("probe") or run["label"] == "recipe"
+        if run["label"].startswith("probe") or run["label"] in _PRESETS
     ]
     for run in sorted(chosen, key=lambda r: (r["scale"], r["test"], r["gain"])):
         share = run.get("painted")
         what = run["label"].removeprefix("probe ")
-        if what == "recipe":
-            what = f"`{run['recipe']}`"
+        if what in _PRESETS:
+            what = f"`{run['recipe']}`{_PRESETS[what]}"
         lines.append(
             f"| {what} | {run['scale']:g}× |"
             f" {run['test']} | {run['stages']} | {run['training']['max_steps']} |"
