@@ -27,6 +27,7 @@ TRAINING = (
     "patch_size",
     "learning_rate",
     "guide_jitter_mm",
+    "guide_noise",
     "seed",
 )
 """Options of the command line that are fields of `TrainingOptions`."""
@@ -200,6 +201,13 @@ def add_training(
         metavar="MM",
         help="shift the T1 against the T2 by up to this along each axis, anew for each"
         " slice drawn: such a model bears a poor registration better (default: 0)",
+    )
+    group.add_argument(
+        "--guide-noise",
+        type=float,
+        metavar="SHARE",
+        help="give the T1 noise of up to this share of its range, anew for each slice"
+        " drawn: coarse levels have lost theirs (default: 0; presets 0.03)",
     )
     group.add_argument(
         "--seed", type=int, metavar="N", help="seed of everything drawn (default: 0)"

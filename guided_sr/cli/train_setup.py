@@ -317,9 +317,11 @@ def _training(args: argparse.Namespace, *, guided: bool) -> dict[str, Any]:
         )
     if training.get("seed", 0) < 0:
         raise UsageError(f"seed {args.seed} is negative", mend="give 0 or more")
-    if training.get("guide_jitter_mm") and not guided:
-        raise UsageError(
-            "there is no T1 that --guide-jitter could shift", mend="leave it out"
-        )
+    for name, does in (("guide_jitter_mm", "shift"), ("guide_noise", "make noisy")):
+        if training.get(name) and not guided:
+            flag = "--" + name.removesuffix("_mm").replace("_", "-")
+            raise UsageError(
+                f"there is no T1 that {flag} could {does}", mend="leave it out"
+            )
     TrainingOptions(**training)
     return training

@@ -16,9 +16,11 @@ the estimate varies least, ``t^2`` over the quarter where it varies most. A shar
 
 and ``s`` is what is left of the noise where the network has taken some of it for
 signal. How much it takes, each network is asked: what its estimate explains of the
-slices, which is free of noise, goes through it with known noise of deviation ``s``, and
-``k`` is left of that; so ``sigma = s s / k``. All are in the range of the networks, in
-which the 0.5 and 99.5 percentiles of the T2 are 0 and 1.
+slices, which is free of noise, goes through it with known noise of deviation ``n``, and
+``k`` is left of that; so ``sigma = s n / k``. ``n`` is ``s``, but `ASKED` at least:
+less would drown in the errors that a wrong guide leaves, which are still there. All are
+in the range of the networks, in which the 0.5 and 99.5 percentiles of the T2 are 0 and
+1.
 
 The regularisation is ``(sigma / ERROR)^POWER``, at least the default. With an estimate
 off by white errors ``tau``, the posterior mean would take ``(sigma / tau)^2``; a cube
@@ -48,6 +50,8 @@ ERROR = 0.018
 """Noise at which the regularisation is 1."""
 POWER = 3.0
 """How fast it grows with the noise."""
+ASKED = 0.01
+"""Known noise with which a network is asked what it leaves of noise, at least."""
 TOLD = 0.015
 """Noise above which the user is told."""
 
@@ -57,7 +61,7 @@ _QUARTER = 0.25
 _LEAST = 64  # pixels of the foreground, below which nothing is said of the noise
 _LAPLACIAN = np.array([[[1, -2, 1], [-2, 4, -2], [1, -2, 1]]], np.float32) / 6.0
 _MEDIAN_OF_NORMAL = 0.6745
-_MOST = 3.0  # what is left stands for so much noise at most
+_MOST = 3.0  # times what is left, the noise is at most
 _NOTHING = BackProjection(None)
 
 
@@ -153,8 +157,10 @@ def measure_noise(
         return noise_left(seen, seen - explained, activity), explained
 
     left, explained = left_of(y)
-    known = left * np.random.default_rng(0).standard_normal(y.shape, np.float32)
-    return noise_of(left, left_of((explained + known).astype(np.float32))[0])
+    known = max(left, ASKED)
+    noise = known * np.random.default_rng(0).standard_normal(y.shape, np.float32)
+    share = left_of((explained + noise).astype(np.float32))[0] / known
+    return noise_of(left, share)
 
 
 def noise_left(
@@ -182,16 +188,14 @@ def noise_left(
     return float(np.sqrt(max(0.0, quiet - LEAK**2 * edges) / (1.0 - LEAK**2)))
 
 
-def noise_of(left: float, left_of_known: float) -> Noise:
+def noise_of(left: float, share: float) -> Noise:
     """The noise of a T2 from what a network leaves of it.
 
     Args:
         left: Deviation of what it leaves of the T2's noise.
-        left_of_known: Deviation of what it leaves of noise of deviation `left`.
+        share: What it leaves of known noise, as a share of that.
     """
-    if left > _MOST * left_of_known:
-        return Noise(_MOST * left)
-    return Noise(left**2 / left_of_known if left else 0.0)
+    return Noise(left / max(share, 1.0 / _MOST))
 
 
 def _variance(x: NDArray[np.floating]) -> float:

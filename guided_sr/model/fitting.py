@@ -12,7 +12,7 @@ from guided_sr.errors import UsageError, warn_user
 from guided_sr.physics.back_projection import BackProjection
 from guided_sr.physics.cascade_plan import scale_per_axis
 from guided_sr.presets import rows_only, served_factors, served_text
-from guided_sr.training.augmentation import SUPERVISED
+from guided_sr.training.augmentation import SUPERVISED, UNSUPERVISED
 from guided_sr.training.callbacks import ResidualCallback
 from guided_sr.training.options import TrainingOptions
 from guided_sr.training.schedule import PlateauSchedule
@@ -40,11 +40,20 @@ def training_options(
 ) -> TrainingOptions:
     """Options of a training, checked.
 
+    Args:
+        given: Fields of `TrainingOptions`; ``augmentation`` may be a mapping of the
+            fields of `Augmentation` that are to differ from the default, as a recipe
+            has it.
+        defaults: Fields that are not given.
+
     Raises:
         UsageError: If one is unknown or out of range.
     """
+    wanted = {**defaults, **given}
     try:
-        return TrainingOptions(**{**defaults, **given})
+        if isinstance(wanted.get("augmentation"), Mapping):
+            wanted["augmentation"] = replace(UNSUPERVISED, **wanted["augmentation"])
+        return TrainingOptions(**wanted)
     except TypeError as error:
         known = ", ".join(TrainingOptions.__dataclass_fields__)
         raise UsageError(str(error), mend=f"known are {known}") from error

@@ -84,8 +84,8 @@ class LearningModel(CascadeNetworks):
             **training: Fields of `TrainingOptions`: ``loss``, ``max_steps``,
                 ``schedule``, ``learning_rate``, ``batch_size``, ``patch_size``,
                 ``steps_per_epoch``, ``augmentation``, ``guide_jitter_mm``,
-                ``warm_start``, ``seed``. With ``init``, 300 steps a stage on a cosine
-                from a learning rate of 3e-4 by default.
+                ``guide_noise``, ``warm_start``, ``seed``. With ``init``, 300 steps a
+                stage on a cosine from a learning rate of 3e-4 by default.
 
         Returns:
             One Keras `History` a stage; that of a stage taken from a checkpoint

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from guided_sr.errors import UsageError
+
 
 @dataclass(frozen=True)
 class Draw:
@@ -47,6 +49,18 @@ class Augmentation:
     flip: bool = True
     rescale_steps: tuple[float, ...] = (0.1, 0.2)
     rescale_from: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Refuse a factor that enlarges.
+
+        Raises:
+            UsageError: If `rescale_from` is not between 0 and 1.
+        """
+        if not 0.0 < self.rescale_from <= 1.0:
+            raise UsageError(
+                f"rescale_from {self.rescale_from!r} is no factor to shrink slices by",
+                mend="give one such as 0.8, or 1 for none",
+            )
 
     def draw(self, rng: np.random.Generator) -> Draw:
         """Draw rotation, flip and factor."""

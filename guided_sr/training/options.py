@@ -38,6 +38,10 @@ class TrainingOptions:
             mm, drawn afresh for each slice: a network trained with it trusts the
             guide less and bears a poor registration better. Arrays count as 1 mm a
             pixel of the target grid.
+        guide_noise: Largest deviation of noise that the guide gets, as a share of its
+            intensity range, drawn afresh for each slice, where the T2 was made coarser
+            to learn from: coarser levels have lost their noise, and a network that has
+            learnt at them takes the noise of the finest T1 for detail.
         warm_start: Whether a stage starts from the weights of the one before.
         seed: Seed of weights, patches and augmentation.
     """
@@ -51,6 +55,7 @@ class TrainingOptions:
     steps_per_epoch: int = 100
     augmentation: Augmentation = UNSUPERVISED
     guide_jitter_mm: float = 0.0
+    guide_noise: float = 0.0
     warm_start: bool = True
     seed: int = 0
 
@@ -86,6 +91,11 @@ class TrainingOptions:
             raise UsageError(
                 f"guide_jitter_mm {self.guide_jitter_mm!r} is no distance",
                 mend="give millimetres, such as 2",
+            )
+        if not 0.0 <= self.guide_noise < 1.0:
+            raise UsageError(
+                f"guide_noise {self.guide_noise!r} is no share of the T1's range",
+                mend="give a share, such as 0.03",
             )
 
     @property

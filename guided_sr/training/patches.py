@@ -137,6 +137,8 @@ class PatchDataset(keras.utils.PyDataset):
         batch_size: Patches a batch.
         augmentation: What is drawn for each slice.
         guide_jitter_mm: Largest shift of the guide along each axis.
+        guide_noise: Largest deviation of noise that the guide gets where the input is
+            made by degrading; its air stays silent.
         seed: Seed of all that is drawn.
         steps_per_epoch: Batches an epoch.
         first_epoch: Epoch of the first batch.
@@ -155,6 +157,7 @@ class PatchDataset(keras.utils.PyDataset):
         batch_size: int,
         augmentation: Augmentation,
         guide_jitter_mm: float = 0.0,
+        guide_noise: float = 0.0,
         seed: int,
         steps_per_epoch: int,
         first_epoch: int,
@@ -173,6 +176,7 @@ class PatchDataset(keras.utils.PyDataset):
         self.batch_size = batch_size
         self.augmentation = augmentation
         self.guide_jitter_mm = guide_jitter_mm
+        self.guide_noise = guide_noise
         self.seed = seed
         self.steps_per_epoch = steps_per_epoch
         self.first_epoch = first_epoch
@@ -225,6 +229,8 @@ class PatchDataset(keras.utils.PyDataset):
         images, source = level.augmented(slice_, draw, shift)
         if source is None:
             stack = self._degraded(np.stack(images), level, draw.rescale, blur)
+            if self.guide_noise > 0.0 and len(stack) == 3:
+                stack[2] = _noisy(stack[2], self.guide_noise, rng.spawn(1)[0])
         else:
             stack = self._interpolated(np.stack(images), source)
         return [self._crop(stack, rng) for _ in range(count)]
@@ -261,6 +267,15 @@ class PatchDataset(keras.utils.PyDataset):
             if float(np.mean(patch[1] > _FOREGROUND)) > 0.25:
                 break
         return patch
+
+
+def _noisy(
+    guide: NDArray, most: float, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    deviation = np.float32(rng.uniform(0.0, most))
+    noise = deviation * rng.standard_normal(guide.shape, np.float32)
+    noisy: NDArray[np.float32] = np.where(guide > _FOREGROUND, guide + noise, guide)
+    return noisy
 
 
 @functools.lru_cache(maxsize=512)

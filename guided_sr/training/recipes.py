@@ -164,7 +164,8 @@ class Recipe(_Strict):
         epsilon: Regularisation of ``"exact"`` in use; ``"auto"`` takes it from the
             noise of each T2. Training has no part in that.
         options: Arguments of the network.
-        training: Fields of `TrainingOptions`.
+        training: Fields of `TrainingOptions`; ``augmentation`` is a table of the
+            fields that differ from the default.
         licence: Licence of the weights.
         data_licence: Licence and citation of the data.
         range: The images it is made for, for the card and the metadata.

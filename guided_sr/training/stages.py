@@ -308,6 +308,7 @@ class CascadeTrainer:
                 batch_size=options.batch_size,
                 augmentation=options.augmentation,
                 guide_jitter_mm=options.guide_jitter_mm,
+                guide_noise=options.guide_noise,
                 seed=options.seed + 1000 * stage,
                 steps_per_epoch=options.steps_in_epoch,
                 first_epoch=first,

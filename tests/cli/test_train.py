@@ -80,7 +80,8 @@ def test_a_preset_is_fine_tuned_whose_network_is_taken(
     start = json.loads((model_dir / "config.json").read_text("utf-8"))
     command = ["train", "external", "--data", str(tall_pair.folder), "-o", str(model)]
     command += ["--init", str(model_dir), "--back-projection", "exact"]
-    command += ["--guide-jitter", "4", "--loss", "l2", "--max-steps", "1"]
+    command += ["--guide-jitter", "4", "--guide-noise", "0.03", "--loss", "l2"]
+    command += ["--max-steps", "1"]
     command += ["--batch-size", "2", "--patch-size", "16", "--precision", "float32"]
     assert main(command) == 0
     shown = capsys.readouterr().err
@@ -104,6 +105,7 @@ def test_a_preset_is_fine_tuned_whose_network_is_taken(
     assert record["kind"] == "external"
     assert record["init_sha256"] == start["weights"]
     assert record["options"]["guide_jitter_mm"] == 4
+    assert record["options"]["guide_noise"] == 0.03
     assert model_dir.name not in text
 
 
@@ -118,6 +120,8 @@ def test_a_preset_is_fine_tuned_whose_network_is_taken(
         (["--data", "{folder}", "--seed", "-1"], 64),
         (["--data", "{folder}", "--guide-jitter", "-1"], 64),
         (["--data", "{folder}", "--guide-jitter", "1", "--no-guide"], 64),
+        (["--data", "{folder}", "--guide-noise", "3"], 64),
+        (["--data", "{folder}", "--guide-noise", "0.03", "--no-guide"], 64),
         (["--data", "{folder}", "--guide-jitter", "1", "--backbone", "srcnn"], 64),
         (["--data", "{folder}", "--init", "no_preset"], 64),
         (["--data", "{folder}", "--init", "{model}", "--scale", "4"], 64),

@@ -68,11 +68,11 @@ def test_white_noise_is_found_and_errors_at_edges_are_not(rng):
 
 
 @pytest.mark.parametrize(
-    ("left", "of_known", "sigma"),
-    [(0.02, 0.02, 0.02), (0.02, 0.01, 0.04), (0.02, 0.0, 0.06), (0.0, 0.0, 0.0)],
+    ("left", "share", "sigma"),
+    [(0.02, 1.0, 0.02), (0.02, 0.5, 0.04), (0.02, 0.0, 0.06), (0.0, 0.0, 0.0)],
 )
-def test_noise_that_a_network_takes_for_signal_is_counted(left, of_known, sigma):
-    assert noise_of(left, of_known).sigma == pytest.approx(sigma)
+def test_noise_that_a_network_takes_for_signal_is_counted(left, share, sigma):
+    assert noise_of(left, share).sigma == pytest.approx(sigma)
 
 
 def test_too_little_foreground_says_nothing(rng):

@@ -304,6 +304,31 @@ def test_jitter_across_slices_takes_a_neighbour(level):
     assert np.unique(images[1]).tolist() == [1.0]
 
 
+def test_noise_of_the_guide_changes_nothing_else_and_not_its_air(level):
+    air = level.guide.copy()
+    air[:, :, :9] = 0.0
+    there = LevelStack(level.target, air, level.plan, 0)
+    plain, noisy, again = (
+        dataset([there], augmentation=NONE, guide_noise=share)
+        for share in (0.0, 0.05, 0.05)
+    )
+    (one, truth), (two, same_truth) = plain[0], noisy[0]
+    np.testing.assert_array_equal(truth, same_truth)
+    np.testing.assert_array_equal(one["t2"], two["t2"])
+    added = two["t1"] - one["t1"]
+    assert np.all(added[one["t1"] <= 0.0] == 0.0)
+    deviations = added.std(axis=(1, 2, 3))
+    assert 0.0 < deviations.max() <= 0.05
+    assert len(set(np.round(deviations, 6))) > 1
+    again[0]
+    same(noisy[3], again[3])
+
+
+def test_noise_of_the_guide_is_for_slices_made_coarser(known):
+    plain, noisy = (dataset([known], augmentation=NONE, guide_noise=s) for s in (0, 1))
+    same(plain[0], noisy[0])
+
+
 def test_jitter_is_a_function_of_seed_epoch_and_index(level):
     one, two = (dataset([level], guide_jitter_mm=2.0) for _ in range(2))
     one[0]
