@@ -276,6 +276,8 @@ def test_senseless_arguments_are_refused(tiny, pair):
     model = GuidedSRModel(precision="float32", **tiny)
     with pytest.raises(UsageError, match=r"stepz.*known are loss, max_steps"):
         model.fit_external([pair], scale=2, stepz=3)
+    with pytest.raises(UsageError, match="rescale_to"):
+        model.fit_external([pair], scale=2, augmentation={"rescale_to": 1})
 
 
 def test_a_model_without_guide_needs_t2_images_alone(tiny, pair):

@@ -29,6 +29,9 @@ t2_mm = [1.6, 2.5]
 max_steps = 2
 batch_size = 2
 patch_size = 16
+guide_noise = 0.05
+[training.augmentation]
+rescale_from = 0.8
 [[subjects]]
 name = "one"
 t2 = "{t2}"
@@ -60,6 +63,7 @@ def test_a_recipe_gives_a_model_that_records_it(
     assert main(command) == 0
     record = json.loads((model / "metadata.json").read_text("utf-8"))
     assert record["recipe"]["name"] == "small"
+    assert record["recipe"]["training"]["augmentation"] == {"rescale_from": 0.8}
     assert record["range"] == {"t2_mm": [1.6, 2.5]}
     assert record["device"] == first_device()
     trained = GuidedSRModel.from_preset(model)

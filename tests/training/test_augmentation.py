@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from guided_sr.errors import UsageError
 from guided_sr.training.augmentation import (
     NONE,
     SUPERVISED,
@@ -29,6 +32,13 @@ def test_only_the_papers_angles_and_factors_are_drawn():
     assert angles == set(np.arange(0.0, 360.0, 15.0))
     assert factors == {0.5, 0.6, 0.7, 0.8, 0.9, 1.0}
     assert flips == {False, True}
+
+
+def test_slices_shrink_as_far_as_asked_for_and_never_grow():
+    assert drawn(replace(UNSUPERVISED, rescale_from=0.8))[1] == {0.8, 0.9, 1.0}
+    for wrong in (0.0, 1.5):
+        with pytest.raises(UsageError, match="is no factor to shrink slices by"):
+            replace(UNSUPERVISED, rescale_from=wrong)
 
 
 def test_supervised_learning_turns_by_right_angles():
