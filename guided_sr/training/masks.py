@@ -53,6 +53,10 @@ class StrippingMask:
         """The mask of some of the slices only."""
         return replace(self, kept=self.kept[slices])
 
+    def of_level(self, share: Stack) -> StrippingMask:
+        """The mask of what `laid_over` has cut out at a level."""
+        return replace(self, kept=(share > _HALF).astype(np.float32))
+
     def laid_over(self, stack: Stack, share: Stack, air: float) -> Stack:
         """Slices of a level, cut out there from one pixel to the next.
 

@@ -30,6 +30,7 @@ from guided_sr.training.augmentation import (
     rotate_and_flip,
     spline_coefficients,
 )
+from guided_sr.training.masks import StrippingMask
 from guided_sr.training.options import SMALLEST_PATCH
 
 PATCHES_A_SLICE = 4
@@ -56,6 +57,8 @@ class LevelStack:
             target, where the truth is known (eqs. 1-2); else the input is made by
             degrading the target (eqs. 3-4).
         spacing_mm: Distance of slices, rows and columns at this level.
+        mask: What target and guide are cut out by, on this level's grid, if that is to
+            stay as sharp when slices are turned and shrunk.
     """
 
     target: NDArray[np.float32]
@@ -65,11 +68,14 @@ class LevelStack:
     weight: float = 1.0
     source: NDArray[np.float32] | None = None
     spacing_mm: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    mask: StrippingMask | None = None
     splines: list[NDArray[np.float32]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Prefilter every slice that will be rotated by any angle."""
         images = [self.target] if self.guide is None else [self.target, self.guide]
+        if self.mask is not None:
+            images.append(self.mask.kept)
         if self.source is not None:
             images = []
         self.splines = [
@@ -102,7 +108,8 @@ class LevelStack:
             shift_mm: Shift of the guide across slices, along rows and columns.
 
         Returns:
-            Target and guide (if any), and the source, or `None`.
+            Target and guide (if any), and the source, or `None`. Where there is a mask,
+            what it keeps of either comes after them, for `laid`.
         """
         across, *along = shift_mm / np.array(self.spacing_mm)
         other = min(max(index + round(across), 0), len(self) - 1)
@@ -110,6 +117,10 @@ class LevelStack:
         stacks = [(self.target, index, (0.0, 0.0))]
         if self.guide is not None:
             stacks.append((self.guide, other, moved))
+        splines = self.splines
+        if self.mask is not None:
+            stacks += [(self.mask.kept, k, shift) for _, k, shift in stacks]
+            splines = [*splines, splines[-1]]
         if self.source is not None:
             images = [
                 quarter_turns_and_flip(stack[k], draw, shift=shift)
@@ -118,9 +129,16 @@ class LevelStack:
             return images, quarter_turns_and_flip(self.source[index], draw)
         images = [
             rotate_and_flip(stack[k], spline[k], draw, shift=shift)
-            for (stack, k, shift), spline in zip(stacks, self.splines, strict=True)
+            for (stack, k, shift), spline in zip(stacks, splines, strict=True)
         ]
         return images, None
+
+    def laid(self, images: NDArray) -> NDArray:
+        """Target and guide as `augmented` gives them, cut out by their mask anew."""
+        if self.mask is None:
+            return images
+        pairs = zip(images[:2], images[2:], self.mask.air, strict=True)
+        return np.stack([self.mask.laid_over(x, kept, air) for x, kept, air in pairs])
 
 
 class PatchDataset(keras.utils.PyDataset):
@@ -247,6 +265,7 @@ class PatchDataset(keras.utils.PyDataset):
         small = (_rescaled(shape[0], rescale), _rescaled(shape[1], rescale))
         if small != shape:
             images = _applied(SeparableOperator.interpolation(shape, small), images)
+        images = level.laid(images)
         down = level.plan.degradation(level.level, blur=blur, shape=small)
         coarse = (down.rows.n_to, down.columns.n_to)
         up = SeparableOperator.interpolation(coarse, small)

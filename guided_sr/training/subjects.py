@@ -96,13 +96,14 @@ class Subject:
         ratios = [n / m for n, m in zip(self.plan.target_shape, shape, strict=True)]
         across, rows, columns = self.spacing_mm
         spacing = (across, rows * ratios[0], columns * ratios[1])
-        target, source = estimate, None
+        target, source, mask = estimate, None, None
         if self.truth is not None:
             target, source = _through(operator, self.truth), estimate
         elif self.mask is not None and guide is not None:
             share = _through(operator, self.mask.kept)
             target = self.mask.laid_over(target, share, self.mask.air[0])
             guide = self.mask.laid_over(guide, share, self.mask.air[1])
+            mask = self.mask.of_level(share)
         return LevelStack(
             target,
             guide,
@@ -111,6 +112,7 @@ class Subject:
             weight=self.weight,
             source=source,
             spacing_mm=spacing,
+            mask=mask,
         )
 
     def next_level(

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from guided_sr.physics.degrade import degrade
+from guided_sr.training.augmentation import Augmentation
 from guided_sr.training.masks import StrippingMask
+from guided_sr.training.patches import LevelStack, PatchDataset
 from guided_sr.training.subjects import Subject, subjects_of
 
 
@@ -63,6 +65,27 @@ def test_air_that_is_0_here_and_there_is_no_mask(pair):
     t2, t1 = pair
     speckled = np.random.default_rng(1).random(t1.shape) < 0.45
     assert StrippingMask.of(t2, np.where(speckled, 0, t1 + 0.1), (0.0, 0.0)) is None
+
+
+def test_an_edge_stays_sharp_when_slices_are_turned_and_shrunk(pair):
+    subject = _subject(pair, sharp_masks=True)
+    level = subject.level_stack(subject.t2, 1)
+    plain = LevelStack(level.target, level.guide, level.plan, 0)
+    draws = Augmentation((15.0,), rescale_steps=(0.1,), rescale_from=0.8)
+    options = {"patch": 24, "batch_size": 16, "seed": 1, "steps_per_epoch": 1}
+    between, inside = [], []
+    for stack in (level, plain):
+        data = PatchDataset(
+            [stack], augmentation=draws, first_epoch=0, epochs=1, **options
+        )
+        inputs, target = data[0]
+        for image, air in zip((target, inputs["t1"]), subject.mask.air, strict=True):
+            share = (image - air) / (np.percentile(image, 90) - air)
+            between.append(np.mean((np.abs(share) > 0.02) & (share < 0.6)))
+            inside.append(np.mean(share > 0.5))
+    assert max(between[:2]) < 0.002
+    assert min(between[2:]) > 0.02
+    np.testing.assert_allclose(inside[:2], inside[2:], rtol=0.03)
 
 
 def test_an_edge_is_as_sharp_at_a_coarse_level_and_its_tissue_whole(pair):
