@@ -76,9 +76,8 @@ Range of use: {usage}. Nothing is known of children, tumours or strong motion.{g
 """
 
 MISPLACED = """ A T1 that
-is off by a millimetre or more costs much of the gain, at 4x and along slices more than
-it brings (*T1 shifted by 1 mm* in the stress set; the paper loses 1.4 dB for
-1 mm)."""
+is off by a millimetre or more costs much of the gain, and mostly more than it brings
+(*T1 shifted by 1 mm* in the stress set; the paper loses 1.4 dB for 1 mm)."""
 
 JITTERED = """ It has
 learnt with T1s moved by up to {:g} mm along each axis: a right T1 adds less to it than

@@ -28,10 +28,12 @@ class StrippingMask:
     Attributes:
         kept: 1 within and 0 beyond, on the target grid, ``(n, H, W)``.
         air: What the T2 and the T1 are beyond, normalised.
+        drawn: Whether it is laid anew over every slice that is drawn for a batch, too.
     """
 
     kept: Stack
     air: tuple[float, float]
+    drawn: bool = False
 
     @classmethod
     def of(cls, t2: Stack, t1: Stack, air: tuple[float, float]) -> StrippingMask | None:

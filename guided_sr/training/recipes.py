@@ -171,7 +171,8 @@ class Recipe(_Strict):
         range: The images it is made for, for the card and the metadata.
         painted: Painted subjects among them.
         sharp_masks: Whether the other subjects' masks, where their skulls were stripped
-            off, are as sharp at every level, as in `StrippingMask`.
+            off, are as sharp at every level, as in `StrippingMask`; ``"drawn"``: and
+            stay so when slices are turned and shrunk.
         subjects: The other training subjects.
     """
 
@@ -192,7 +193,7 @@ class Recipe(_Strict):
     init: str | None = None
     shared: bool = False
     painted: PaintedRecipe | None = None
-    sharp_masks: bool = False
+    sharp_masks: bool | Literal["drawn"] = False
     subjects: list[SubjectRecipe] = Field(default_factory=list)
 
     @model_validator(mode="after")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -26,6 +26,7 @@ from guided_sr.training.thick_views import thick_views
 
 Stack = NDArray[np.float32]
 Pair = tuple[Any, Any]
+SharpMasks = bool | Literal["drawn"]
 
 _LEAST_FOREGROUND = 0.05
 
@@ -103,7 +104,7 @@ class Subject:
             share = _through(operator, self.mask.kept)
             target = self.mask.laid_over(target, share, self.mask.air[0])
             guide = self.mask.laid_over(guide, share, self.mask.air[1])
-            mask = self.mask.of_level(share)
+            mask = self.mask.of_level(share) if self.mask.drawn else None
         return LevelStack(
             target,
             guide,
@@ -155,7 +156,7 @@ def subjects_of(
     weights: Sequence[float] | None = None,
     scale_range: tuple[float, float] | None = None,
     views: bool = False,
-    sharp_masks: bool = False,
+    sharp_masks: SharpMasks = False,
 ) -> list[Subject]:
     """Check and prepare all pairs before the first slow step.
 
@@ -173,7 +174,8 @@ def subjects_of(
         views: Whether volumes teach by two views of their own planes, coarse along
             rows and along columns, where rows alone are enlarged (`thick_views`).
         sharp_masks: Whether pairs whose skull a mask has cut off have that mask laid
-            over every level anew (`StrippingMask`).
+            over every level anew (`StrippingMask`); ``"drawn"``: and over every slice
+            that is drawn, once it is turned and shrunk.
 
     Returns:
         One subject a pair, or one a view.
@@ -199,21 +201,25 @@ def subjects_of(
                     weight,
                     spacing_mm=inputs.spacing_mm,
                     owner=number,
-                    mask=_mask(inputs, filled) if sharp_masks else None,
+                    mask=_mask(inputs, filled, sharp_masks),
                 )
             )
     return subjects
 
 
-def _mask(inputs: Inputs, filled: NDArray[np.bool_]) -> StrippingMask | None:
+def _mask(
+    inputs: Inputs, filled: NDArray[np.bool_], sharp: SharpMasks
+) -> StrippingMask | None:
     """What a pair's skull was stripped off by, of the slices that hold anything."""
-    if inputs.t1 is None or inputs.t1_scale is None:
+    if not sharp or inputs.t1 is None or inputs.t1_scale is None:
         return None
     zero = np.zeros(1, np.float32)
     scales = inputs.t2_scale, inputs.t1_scale
     t2_air, t1_air = (float(scale.forward(zero)[0]) for scale in scales)
     mask = StrippingMask.of(inputs.t2, inputs.t1, (t2_air, t1_air))
-    return None if mask is None else mask.part(filled)
+    if mask is None:
+        return None
+    return replace(mask.part(filled), drawn=sharp == "drawn")
 
 
 def _seen(
