@@ -207,7 +207,7 @@ def add_training(
         type=float,
         metavar="SHARE",
         help="give the T1 noise of up to this share of its range, anew for each slice"
-        " drawn: coarse levels have lost theirs (default: 0; presets 0.03)",
+        " drawn: coarse levels have lost theirs (default: 0; grdn_t2_x2 has 0.06)",
     )
     group.add_argument(
         "--seed", type=int, metavar="N", help="seed of everything drawn (default: 0)"

@@ -12,6 +12,7 @@ from guided_sr.cli.train_options import (
     add_training,
     add_watching_and_devices,
 )
+from guided_sr.errors import UsageError
 
 _STAGES = 1
 _DEFAULTS = {
@@ -56,4 +57,9 @@ def execute(args: argparse.Namespace) -> int:
     """
     from guided_sr.cli.train_pairs import Way, learn_from_pairs
 
+    if args.guide_noise:
+        raise UsageError(
+            "with sharp T2s the network learns from the finest T1, which has its noise",
+            mend="leave --guide-noise out",
+        )
     return learn_from_pairs(args, Way("supervised", _STAGES, sharp=True))

@@ -157,6 +157,8 @@ def measure_noise(
         return noise_left(seen, seen - explained, activity), explained
 
     left, explained = left_of(y)
+    if not left:
+        return noise_of(left, 1.0)  # whatever it takes of noise, there is none
     known = max(left, ASKED)
     noise = known * np.random.default_rng(0).standard_normal(y.shape, np.float32)
     share = left_of((explained + noise).astype(np.float32))[0] / known

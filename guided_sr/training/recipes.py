@@ -24,6 +24,7 @@ from guided_sr.physics.cascade_plan import scale_per_axis
 from guided_sr.physics.operators import Profile
 from guided_sr.presets.usage_range import UsageRange
 from guided_sr.training.painted import Painter
+from guided_sr.training.subjects import SharpMasks
 from guided_sr.training.thick_views import turned
 
 Pair = tuple[NDArray[np.float32], NDArray[np.float32]]
@@ -193,7 +194,7 @@ class Recipe(_Strict):
     init: str | None = None
     shared: bool = False
     painted: PaintedRecipe | None = None
-    sharp_masks: bool | Literal["drawn"] = False
+    sharp_masks: SharpMasks = False
     subjects: list[SubjectRecipe] = Field(default_factory=list)
 
     @model_validator(mode="after")
