@@ -304,6 +304,19 @@ def run_cascade(
     return out
 
 
+def part_of(progress: Progress | None, part: int, parts: int) -> Progress | None:
+    """Progress of one of several runs of as many slices each, as one count.
+
+    Args:
+        progress: Called with the slices done and the number of all.
+        part: Number of the run, from 0.
+        parts: How many there are.
+    """
+    if progress is None or parts == 1:
+        return progress
+    return lambda done, count: progress(part * count + done, parts * count)
+
+
 def _next_batch(done: int, count: int, most: int) -> slice:
     """The next slices of a stack, as many each time: a graph is compiled once.
 

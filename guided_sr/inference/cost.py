@@ -71,6 +71,7 @@ def network_pixels(plan: VolumePlan) -> tuple[int, int]:
     """Pixels that go through the networks in-plane, and for the slice axis.
 
     The latter are those of both stacks of planes and, twice, of the result's slices.
+    All are counted once for each of the plan's passes.
     """
     in_plane = through = 0
     if plan.in_plane is not None:
@@ -79,7 +80,7 @@ def network_pixels(plan: VolumePlan) -> tuple[int, int]:
         stacks = zip(plan.through_plane, reversed(plan.within), strict=True)
         through = sum(_pixels(one) * plan.target_shape[axis] for one, axis in stacks)
         through += 2 * math.prod(plan.target_shape)
-    return in_plane, through
+    return plan.passes * in_plane, plan.passes * through
 
 
 def seconds(pixels: int, parameters: int, precision: str) -> float:

@@ -101,6 +101,12 @@ class Inputs:
         """Planes through slices of the profile that networks are trained for."""
         return self.profile.brought(y, 1, self.target_shape[0])
 
+    def seen_anew(self, y: Stack, estimate: Stack) -> Stack:
+        """The same by an estimate of what the planes show, normalised like them."""
+        residual = (y - self.observation(estimate)).astype(np.float32)
+        nominal = dataclasses.replace(self, profile=SliceProfile()).observation
+        return self.profile.seen_anew(estimate, residual, nominal, 1)
+
     @property
     def observation(self) -> SeparableOperator:
         """What leads from planes of the result to those of the T2."""

@@ -3,7 +3,8 @@
 The work is done along RAS+ and in the range of the networks. Nothing here holds more
 than the result, the guide and the T2 at once: slices are normalised as they are needed,
 both plane stacks are added into one array, and the last back-projection works on it in
-blocks wherever an axis was left alone.
+blocks wherever an axis was left alone. Slices of another profile than the networks know
+go through all of it twice: the first result says what they would show through that one.
 """
 
 from __future__ import annotations
@@ -72,29 +73,63 @@ def super_resolve(
     """
     plan = inputs.plan
     observed = inputs.scale.forward(inputs.low)
-    steps = _Steps(plan, progress)
-    x, last, noise = plan.to_trained(observed), _NOTHING, None
-    noisy = observed  # in which noise is looked for: as it came, if it can be
-    if plan.in_plane is not None:
-        model = _needed(in_plane, "in-plane")
-        x, last, noise = _slices(x, noisy, inputs, model, plan.in_plane, steps)
-        noisy = x
-    if plan.through_plane is not None:
-        model = _needed(through_plane, "slice")
-        if noise is not None:
-            how = model.back_projection.fixed(noise.epsilon)
-            model = model._replace(back_projection=how)
-        x, last, found = _planes(x, noisy, inputs, model, plan.through_plane, steps)
-        noise = noise or found
     low, high = inputs.scale.low, inputs.scale.high
     floor = -low / (high - low) if inputs.low.min() >= 0.0 else -np.inf
-    residual, misfit = _explained(x, observed, plan.observation, last, floor=floor)
+    steps = _Steps(plan, progress)
+    seen, noise = plan.to_trained(observed), None
+    for left in reversed(range(plan.passes)):
+        x, last, found = _enlarged(
+            seen,
+            observed,
+            inputs,
+            steps,
+            in_plane=_at(noise, in_plane),
+            through_plane=_at(noise, through_plane),
+        )
+        noise = noise or found
+        residual, misfit = _explained(x, observed, plan.observation, last, floor=floor)
+        if left:
+            seen = plan.seen_anew(x, residual)
+            del x
     for plane in x:
         plane[...] = inputs.scale.inverse(plane)
         if np.isfinite(floor):
             np.maximum(plane, 0.0, out=plane)
     residual *= np.float32(high - low)
     return Estimate(x, residual, misfit, last, noise)
+
+
+def _enlarged(
+    x: Voxels,
+    noisy: Voxels,
+    inputs: VolumeInputs,
+    steps: _Steps,
+    *,
+    in_plane: Cascade | None,
+    through_plane: Cascade | None,
+) -> _Enlarged:
+    """In-plane, then across the slices, wherever that is planned.
+
+    Noise is looked for in the T2 as it came, if it can be.
+    """
+    plan, last, noise = inputs.plan, _NOTHING, None
+    if plan.in_plane is not None:
+        model = _needed(in_plane, "in-plane")
+        x, last, noise = _slices(x, noisy, inputs, model, plan.in_plane, steps)
+        noisy = x
+    if plan.through_plane is not None:
+        model = _needed(_at(noise, through_plane), "slice")
+        x, last, found = _planes(x, noisy, inputs, model, plan.through_plane, steps)
+        noise = noise or found
+    return x, last, noise
+
+
+def _at(noise: Noise | None, model: Cascade | None) -> Cascade | None:
+    """A model whose back-projection is regularised by noise that is known."""
+    if noise is None or model is None:
+        return model
+    how = model.back_projection.fixed(noise.epsilon)
+    return model._replace(back_projection=how)
 
 
 def _needed(model: Cascade | None, axes: str) -> Cascade:
@@ -117,6 +152,7 @@ class _Steps:
             self.total += plan.shape[plan.across]
         if plan.through_plane is not None:
             self.total += sum(plan.target_shape)
+        self.total *= plan.passes
 
     def part(self, count: int) -> Callable[[int, int], None]:
         """Progress of a part of so many slices."""

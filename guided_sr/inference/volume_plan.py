@@ -186,6 +186,23 @@ class VolumePlan:
         fine = self.target_shape[self.across]
         return self.profile.brought(observed, self.across, fine)
 
+    def seen_anew(
+        self, estimate: NDArray[np.float32], residual: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """The same by an estimate of the result, as in `SliceProfile.seen_anew`.
+
+        Args:
+            estimate: The result along RAS+.
+            residual: What it leaves unexplained of the T2.
+        """
+        nominal = self.trained.observation
+        return self.profile.seen_anew(estimate, residual, nominal, self.across)
+
+    @property
+    def passes(self) -> int:
+        """How often the volume goes through the networks."""
+        return 1 if self.through_plane is None else self.profile.passes
+
     @property
     def slices(self) -> LineOperator:
         """What leads from the slices of the result to those of the T2."""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from guided_sr.errors import PathLike, UsageError, noted_warnings
-from guided_sr.inference.cascade import Progress, run_cascade
+from guided_sr.inference.cascade import Progress, part_of, run_cascade
 from guided_sr.inference.guide_test import GuideUse, compare_on_slices
 from guided_sr.inference.inputs import Inputs, is_array, prepare
 from guided_sr.inference.map_meanings import chosen_maps
@@ -289,18 +289,20 @@ class GuidedSRModel(LearningModel):
         how, _ = settled(
             back_projection or self.back_projection, self.networks, y, t1, plan=plan
         )
-        known = inputs.profile.nominal
-        stack = run_cascade(
-            self.networks,
-            inputs.to_trained(y),
-            t1,
-            plan=plan,
-            back_projection=how,
-            last=None if known else BackProjection(None),
-            progress=progress,
-        )
-        if not known:
-            stack = back_project(stack, y, inputs.observation, **vars(how))
+        seen, passes = inputs.to_trained(y), inputs.profile.passes
+        for k in range(passes):
+            stack = run_cascade(
+                self.networks,
+                seen,
+                t1,
+                plan=plan,
+                back_projection=how,
+                last=None if inputs.profile.nominal else BackProjection(None),
+                progress=part_of(progress, k, passes),
+            )
+            if not inputs.profile.nominal:
+                stack = back_project(stack, y, inputs.observation, **vars(how))
+                seen = inputs.seen_anew(y, stack)
         stack = inputs.t2_scale.inverse(stack)
         if inputs.t2.min() >= 0.0:
             stack = np.maximum(stack, 0.0, out=stack)

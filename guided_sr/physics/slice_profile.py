@@ -110,6 +110,36 @@ class SliceProfile:
         matrices[axis] = self.to_nominal(n_from, n_to)
         return apply_matrices(observed, matrices).astype(np.float32, copy=False)
 
+    def seen_anew(
+        self,
+        estimate: NDArray[np.float32],
+        residual: NDArray[np.float32],
+        nominal: SeparableOperator,
+        axis: int,
+    ) -> NDArray[np.float32]:
+        """Slices of the nominal profile by an estimate of what they show.
+
+        `brought` knows nothing of detail that slices have folded. An estimate ``X``
+        does: ``N X + T (Y - P X)``, ``T`` being `to_nominal`. For the nominal profile
+        that is ``Y`` again.
+
+        Args:
+            estimate: What the slices show, on the fine grid.
+            residual: What it leaves unexplained of the observed slices, ``Y - P X``.
+            nominal: The observation ``N``, through the nominal profile.
+            axis: The one across the slices.
+
+        Returns:
+            Slices of the shape of the residual.
+        """
+        left = self.brought(residual, axis, estimate.shape[axis])
+        return (nominal(estimate) + left).astype(np.float32, copy=False)
+
+    @property
+    def passes(self) -> int:
+        """How often a cascade is run: twice where an estimate brings the slices."""
+        return 1 if self.nominal else 2
+
     def line(self, n_from: int, n_to: int) -> LineOperator:
         """What leads from fine slices to those of the scanner.
 

@@ -187,8 +187,8 @@ def test_networks_see_slices_of_the_profile_they_were_trained_for(
     profiles = None, SliceProfile(), SliceProfile("box", 0.2)
     for profile in profiles:
         slices.predict_cascade(thick["t2"], thick["t1"], slice_profile=profile)
-    third = len(seen) // 3
-    plain, nominal, box = seen[0], seen[third], seen[2 * third]
+    once = len(seen) // 4  # the last one takes two passes
+    plain, nominal, box, anew = seen[0], seen[once], seen[2 * once], seen[3 * once]
     np.testing.assert_array_equal(plain, nominal)
     plan = slices.predict_cascade(thick["t2"], thick["t1"]).plan
     matrix = SliceProfile("box", 0.2).to_nominal(
@@ -197,6 +197,47 @@ def test_networks_see_slices_of_the_profile_they_were_trained_for(
     expected = np.einsum("ij,njk->nik", matrix, plain)
     np.testing.assert_allclose(box, expected, atol=1e-4)
     assert np.abs(box - plain).max() > 0.01
+    assert anew.shape == box.shape
+    assert 1e-3 < np.abs(anew - box).mean() < 0.3
+
+
+def test_slices_of_another_profile_are_seen_anew_by_the_first_result(
+    slices, thick, monkeypatch
+):
+    """The second pass sees what the first would have shown, and keeps its noise."""
+    stacks, results = [], []
+
+    def enlarged(x, noisy, *more, **cascades):
+        made = whole(x, noisy, *more, **cascades)
+        stacks.append((np.array(x), cascades["through_plane"].back_projection))
+        return made
+
+    def explained(*arrays, **how):
+        made = last(*arrays, **how)
+        results.append((np.array(arrays[0]), made[0].copy()))
+        return made
+
+    whole, last = engine._enlarged, engine._explained
+    monkeypatch.setattr(engine, "_enlarged", enlarged)
+    monkeypatch.setattr(engine, "_explained", explained)
+    told = []
+    box = SliceProfile("box")
+    with pytest.warns(GuidedSRWarning, match="noise"):
+        result = slices.predict_cascade(
+            thick["t2"],
+            thick["t1"],
+            slice_profile=box,
+            back_projection=BackProjection("exact", epsilon="auto"),
+            progress=lambda done, total: told.append((done, total)),
+        )
+    assert len(stacks) == len(results) == result.plan.passes == 2
+    estimate, residual = results[0]
+    expected = result.plan.seen_anew(estimate, residual)
+    np.testing.assert_allclose(stacks[1][0], expected, atol=1e-6)
+    assert stacks[0][1].automatic
+    assert not stacks[1][1].automatic
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert told[-1][0] == told[-1][1] == 2 * sum((24, 28, 32))
 
 
 def test_a_target_voxel_is_reached(slices, thick):

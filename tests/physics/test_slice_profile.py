@@ -5,6 +5,7 @@ import pytest
 
 from guided_sr.errors import UsageError
 from guided_sr.physics.cascade_plan import CascadePlan
+from guided_sr.physics.operators import SeparableOperator
 from guided_sr.physics.slice_profile import SliceProfile
 
 
@@ -70,3 +71,21 @@ def test_the_nominal_profile_is_left_almost_as_it_is(rng):
     matrix = SliceProfile().to_nominal(80, 20)
     np.testing.assert_allclose(matrix.sum(axis=1), 1.0, atol=1e-3)
     np.testing.assert_allclose(matrix, np.eye(20), atol=0.05)
+
+
+def test_an_estimate_says_what_slices_of_the_nominal_profile_show(rng):
+    """The truth all of it, where `brought` alone is off; any, of the nominal one."""
+    profile, nominal = SliceProfile("box"), SliceProfile()
+    fine = rng.random((3, 96, 5)).astype(np.float32)
+    same = nominal.line(5, 5)
+    mine, wanted = (
+        SeparableOperator(one.line(96, 24), same) for one in (profile, nominal)
+    )
+    truth = wanted(fine)
+    seen = profile.seen_anew(fine, mine(fine) - mine(fine), wanted, 1)
+    np.testing.assert_allclose(seen, truth, atol=1e-6)
+    assert np.abs(profile.brought(mine(fine), 1, 96) - truth).mean() > 0.01
+    guess = rng.random(fine.shape).astype(np.float32)
+    again = nominal.seen_anew(guess, truth - wanted(guess), wanted, 1)
+    np.testing.assert_allclose(again, truth, atol=1e-5)
+    assert (profile.passes, nominal.passes) == (2, 1)
