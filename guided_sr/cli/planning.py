@@ -122,7 +122,12 @@ class Job:
             rows += _cascade(model, plan)
         if plan.through_plane is not None:
             read = self.t1 is not None and not plan.told
-            rest = "; read from the T1 in the run, if it is fine enough" if read else ""
+            rest = ""
+            if read:
+                rest = (
+                    "; read from the T1 in the run, if it is fine enough: another"
+                    " profile takes twice the time"
+                )
             rows.append(("slices", f"{plan.profile.describe()}{rest}"))
         first = self.chosen[0].config.back_projection
         projection = args.back_projection or first.method or "none"

@@ -302,6 +302,7 @@ class GuidedSRModel(LearningModel):
             )
             if not inputs.profile.nominal:
                 stack = back_project(stack, y, inputs.observation, **vars(how))
+            if k + 1 < passes:
                 seen = inputs.seen_anew(y, stack)
         stack = inputs.t2_scale.inverse(stack)
         if inputs.t2.min() >= 0.0:

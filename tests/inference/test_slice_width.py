@@ -7,11 +7,13 @@ import pytest
 
 from guided_sr import head_phantom
 from guided_sr.errors import GuidedSRWarning, UsageError
+from guided_sr.inference.cascade import run_cascade
 from guided_sr.inference.guide import spacing_along
 from guided_sr.inference.inputs import prepare
 from guided_sr.inference.slice_width import BOX, profile_of, slice_width
 from guided_sr.inference.volume_inputs import VolumeInputs
 from guided_sr.inference.volume_plan import Served, VolumePlan, target_for
+from guided_sr.model import super_resolution
 from guided_sr.physics.operators import LineOperator, SeparableOperator
 from guided_sr.physics.slice_profile import SliceProfile
 from guided_sr.volumes import Volume
@@ -173,6 +175,27 @@ def test_planes_explain_the_t2_by_the_profile_of_its_slices(head, random_model):
     read = model.predict_cascade(low, t1, **how)
     told = model.predict_cascade(low, t1, slice_profile=found, **how)
     np.testing.assert_array_equal(read, told)
+
+
+def test_planes_of_another_profile_are_seen_anew_by_the_first_result(
+    head, random_model, monkeypatch
+):
+    model, box = random_model((4.0, 1.0)), SliceProfile("box")
+    low, stacks, told = seen(head, box), [], []
+
+    def watch(networks, t2, *more, **how):
+        stacks.append(t2)
+        return run_cascade(networks, t2, *more, **how)
+
+    monkeypatch.setattr(super_resolution, "run_cascade", watch)
+    inputs = prepare(low, head.t1, guided=True, scale=(4, 1)).with_profile(box)
+    model.predict_inputs(inputs, progress=lambda *at: told.append(at))
+    first, again = stacks
+    y, _ = inputs.normalised()
+    np.testing.assert_array_equal(first, inputs.to_trained(y))
+    assert np.abs(again - first).mean() > 1e-4
+    assert told == sorted(told)
+    assert told[-1] == (2 * len(low), 2 * len(low))
 
 
 def test_planes_that_no_slice_crosses_have_no_profile(head, random_model):
