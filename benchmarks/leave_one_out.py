@@ -81,11 +81,16 @@ def changed(recipe: Recipe, args: argparse.Namespace) -> Recipe:
         update["painted"] = None
     if args.no_init:
         update["init"] = None
+    if args.supervised or not update["guided"]:
+        update["stand_ins"] = []
     return recipe.model_copy(update=update)
 
 
 def with_truth(recipe: Recipe, data: Path, test: str) -> list[Subject]:
-    """The same subjects with their high-resolution T2s: the upper bound."""
+    """The same subjects with their high-resolution T2s: the upper bound.
+
+    There the recipe's stand-ins, which are no T2s, have no place.
+    """
     kept = recipe.require(data, leave_out=[test])
     pairs = [
         simulate_pair(
@@ -200,6 +205,9 @@ def record(
         "guided": recipe.guided,
         "back_projection": recipe.back_projection,
         "weights": {s.name: s.weight for s in recipe.subjects if s.name != args.test},
+        "stand_ins": {
+            s.name: s.weight for s in recipe.stand_ins if s.name != args.test
+        },
         "supervised": args.supervised,
         "painted": None if recipe.painted is None else recipe.painted.share,
         "init": recipe.init,

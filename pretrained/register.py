@@ -206,6 +206,11 @@ def card(
 ) -> str:
     """The model card of a preset."""
     subjects = [f"- {s.name} (drawn with weight {s.weight:g})" for s in recipe.subjects]
+    subjects += [
+        f"- {s.name}, `{s.target}` with its grey values turned round, guided by"
+        f" `{s.guide}`: stands in for a sharp T2 (drawn with weight {s.weight:g})"
+        for s in recipe.stand_ins
+    ]
     if recipe.painted is not None:
         subjects.append(
             f"- {recipe.painted.paintings} paintings of each of {recipe.painted.first}"

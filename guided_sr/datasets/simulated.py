@@ -33,6 +33,9 @@ from guided_sr.volumes import (
 
 Stack = NDArray[np.float32]
 
+_WHITE = 1.1  # of the bright end: what 0 becomes where grey values are turned round
+_DARKEST = 0.02  # of the bright end: the least that they become
+
 
 @dataclass(frozen=True, eq=False)
 class SimulatedPair:
@@ -101,6 +104,22 @@ def simulate_pair(
         np.ascontiguousarray(crop_to_multiple(t1_slices, scale), np.float32),
         high,
     )
+
+
+def inverted(stack: Stack) -> Stack:
+    """Grey values turned round: bright for dark, while air stays 0.
+
+    A T1 comes out much as a T2, fluid bright and grey matter above white.
+
+    Args:
+        stack: Slices of shape ``(n, H, W)`` of a stripped head, 0 beyond it.
+    """
+    inside = stack > 0.0
+    if not inside.any():
+        return stack
+    top = np.percentile(stack[inside], 99.5)
+    turned = np.clip(_WHITE * top - stack, _DARKEST * top, None)
+    return np.where(inside, turned, 0.0).astype(np.float32)
 
 
 def _moved(volume: Volume, shift_mm: tuple[float, float, float]) -> Volume:

@@ -15,7 +15,7 @@ from guided_sr.model.super_resolution import GuidedSRModel
 from guided_sr.training.options import TrainingOptions
 from guided_sr.training.painted import shared_out
 from guided_sr.training.recipes import Recipe
-from guided_sr.training.subjects import Subject, subjects_of
+from guided_sr.training.subjects import Subject, subjects_of, supervised_subjects_of
 
 Histories = list[keras.callbacks.History]
 
@@ -64,6 +64,16 @@ def recipe_subjects(
             guided=recipe.guided,
             weights=weights,
             sharp_masks=recipe.sharp_masks,
+        )
+    sharp, weights = recipe.sharp_pairs(data, leave_out=leave_out)
+    if sharp:
+        real += supervised_subjects_of(
+            sharp,
+            scale=recipe.factors,
+            stages=recipe.stages,
+            stage_blur="consistent",
+            guided=recipe.guided,
+            weights=weights,
         )
     return [*real, *painted_subjects(recipe, data, beside=real)]
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from guided_sr.datasets.contrast import SPOTS_A_LITRE
-from guided_sr.datasets.simulated import SimulatedPair, simulate_pair
+from guided_sr.datasets.simulated import SimulatedPair, inverted, simulate_pair
 from guided_sr.errors import DataError, MissingInputError
 from guided_sr.physics.back_projection import DEFAULT_EPSILON, BackProjection
 from guided_sr.physics.cascade_plan import scale_per_axis
@@ -73,6 +73,32 @@ class SubjectRecipe(_Strict):
             pair = simulated((1.0, factor))
             pairs.append((turned(pair.low), turned(pair.guide)))
         return pairs
+
+
+class StandInRecipe(_Strict):
+    """A sharp image of another contrast, in the place of the sharp T2 there is not.
+
+    Coarse images teach the last step from a level that is coarser than the one to be
+    found, and paintings are no scans. A T1 whose grey values are turned round looks
+    much as a T2, is as sharp as the result shall be, and its head is a real one.
+
+    Attributes:
+        name: Name to leave it out by; that of the subject that it shows.
+        target: File below the data folder of what is to be found from its degraded
+            form; its grey values are turned round.
+        guide: File below the data folder of another contrast of the same person.
+        weight: As in `SubjectRecipe`.
+    """
+
+    name: str
+    target: str
+    guide: str
+    weight: float = Field(default=1.0, gt=0)
+
+    def pair(self, data: Path, scale: Factors) -> Pair:
+        """Target and guide, both on the target grid."""
+        made = simulate_pair(data / self.target, data / self.guide, scale=scale)
+        return inverted(made.high), made.guide
 
 
 class PaintedRecipe(_Strict):
@@ -174,6 +200,7 @@ class Recipe(_Strict):
         sharp_masks: Whether the other subjects' masks, where their skulls were stripped
             off, are as sharp at every level, as in `StrippingMask`; ``"drawn"``: and
             stay so when slices are turned and shrunk.
+        stand_ins: Sharp images of another contrast among them.
         subjects: The other training subjects.
     """
 
@@ -195,12 +222,15 @@ class Recipe(_Strict):
     shared: bool = False
     painted: PaintedRecipe | None = None
     sharp_masks: SharpMasks = False
+    stand_ins: list[StandInRecipe] = Field(default_factory=list)
     subjects: list[SubjectRecipe] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _learns_from_something(self) -> Self:
         if self.painted is None and (self.shared or not self.subjects):
             raise ValueError("there are no subjects")
+        if self.stand_ins and (self.shared or not self.guided):
+            raise ValueError("stand-ins are for guided networks of stages of their own")
         if self.shared and self.subjects:
             raise ValueError("a shared network learns from paintings alone")
         return self
@@ -229,6 +259,8 @@ class Recipe(_Strict):
     def subjects_text(self) -> str:
         """What it learns from, in words."""
         parts = [f"{len(self.subjects)} scans"] if self.subjects else []
+        if self.stand_ins:
+            parts.append(f"{len(self.stand_ins)} stand-ins of another contrast")
         if self.painted is not None:
             count = self.painted.first * self.painted.paintings
             parts.append(f"{count} paintings of {self.painted.first} label maps")
@@ -254,14 +286,20 @@ class Recipe(_Strict):
         if unknown:
             raise DataError(f"the recipe has no subject {', '.join(sorted(unknown))}")
         kept = [s for s in self.subjects if s.name not in leave_out]
-        for subject in kept:
-            for file in (subject.t2, subject.t1):
-                if not (Path(data) / file).is_file():
-                    raise MissingInputError(
-                        f"a file of the recipe's subject {subject.name} is missing",
-                        path=Path(data) / file,
-                        mend="give the folder that holds the recipe's data as --data",
-                    )
+        wanted = [(s.name, file) for s in kept for file in (s.t2, s.t1)]
+        wanted += [
+            (s.name, file)
+            for s in self.stand_ins
+            if s.name not in leave_out
+            for file in (s.target, s.guide)
+        ]
+        for name, file in wanted:
+            if not (Path(data) / file).is_file():
+                raise MissingInputError(
+                    f"a file of the recipe's subject {name} is missing",
+                    path=Path(data) / file,
+                    mend="give the folder that holds the recipe's data as --data",
+                )
         if self.painted is not None:
             self.painted.files(Path(data))
         return kept
@@ -287,6 +325,19 @@ class Recipe(_Strict):
             pairs += made
             weights += [subject.weight] * len(made)
         return pairs, weights
+
+    def sharp_pairs(
+        self, data: str | os.PathLike[str], *, leave_out: Sequence[str] = ()
+    ) -> tuple[list[Pair], list[float]]:
+        """Target and guide, and the weight, of every stand-in not left out.
+
+        Args:
+            data: Folder that the files lie below.
+            leave_out: Names of subjects to leave out, for a test.
+        """
+        kept = [s for s in self.stand_ins if s.name not in leave_out]
+        pairs = [s.pair(Path(data), self.factors) for s in kept]
+        return pairs, [s.weight for s in kept]
 
 
 def read_recipe(path: str | os.PathLike[str]) -> Recipe:

@@ -9,6 +9,8 @@ import pytest
 
 from guided_sr import GuidedSRModel
 from guided_sr.cli.main import main
+from guided_sr.errors import DataError, MissingInputError
+from guided_sr.model.recipe import recipe_subjects
 from guided_sr.physics.back_projection import BackProjection
 from guided_sr.presets import find_preset, list_presets, read_config
 from guided_sr.runtime import first_device
@@ -78,6 +80,44 @@ def test_the_recipe_of_a_preset_has_its_back_projection(name: str) -> None:
     config = read_config(find_preset(name))
     stored = config.back_projection.model_dump()
     assert BackProjection(**stored) == read_recipe(file).projection
+
+
+STAND_IN = """
+[[stand_ins]]
+name = "one"
+target = "{t1}"
+guide = "{t2}"
+weight = 0.5
+"""
+
+
+def test_a_stand_in_is_learnt_from_at_the_finest_level(pair: Any, recipe: Path) -> None:
+    text = recipe.read_text("utf-8")
+    extra = STAND_IN.format(t2=pair.truth.name, t1=pair.t1.name)
+    recipe.write_text(text + extra, encoding="utf-8")
+    read = read_recipe(recipe)
+    assert "1 stand-ins of another contrast" in read.subjects_text()
+    scan, stand_in = recipe_subjects(read, pair.folder)
+    assert scan.truth is None
+    assert stand_in.truth is not None
+    assert stand_in.weight == 0.5
+    assert stand_in.plan.target_shape == scan.plan.target_shape
+    assert read.sharp_pairs(pair.folder, leave_out=["one"]) == ([], [])
+
+
+def test_a_stand_in_whose_file_is_missing_is_named(pair: Any, recipe: Path) -> None:
+    extra = STAND_IN.format(t2="lost.nii.gz", t1=pair.t1.name)
+    recipe.write_text(recipe.read_text("utf-8") + extra, encoding="utf-8")
+    with pytest.raises(MissingInputError, match=r"lost\.nii\.gz"):
+        read_recipe(recipe).require(pair.folder)
+
+
+def test_stand_ins_are_for_guided_networks(recipe: Path) -> None:
+    extra = STAND_IN.format(t2="a.nii.gz", t1="b.nii.gz")
+    text = recipe.read_text("utf-8").replace("stages = 1", "stages = 1\nguided = false")
+    recipe.write_text(text + extra, encoding="utf-8")
+    with pytest.raises(DataError, match="stand-ins are for guided networks"):
+        read_recipe(recipe)
 
 
 def test_a_recipe_with_missing_data_names_the_file(
