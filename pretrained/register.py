@@ -64,7 +64,7 @@ measured; fine detail can be invented or copied from the T1.
 
 {subjects}
 
-{data_licence}. No high-resolution T2 of a person was seen: scans were degraded by the
+{data_licence}. No high-resolution T2 of a person was seen: T2s were degraded by the
 factor before training, paintings are synthetic. Weights: Apache-2.0,
 attribution as above.
 
@@ -192,6 +192,8 @@ def learning(recipe: Recipe) -> str:
     if recipe.shared:
         return "paintings whose truth is known at every level"
     way = "external learning on low-resolution T2 only (Iwamoto et al., eq. 4)"
+    if recipe.stand_ins:
+        way += "; sharp T1s stand in for the sharp T2s there are not"
     if recipe.painted is not None:
         way += f"; {recipe.painted.share:.0%} of the slices drawn are paintings"
     return way

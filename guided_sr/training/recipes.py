@@ -85,7 +85,7 @@ class StandInRecipe(_Strict):
     Attributes:
         name: Name to leave it out by; that of the subject that it shows.
         target: File below the data folder of what is to be found from its degraded
-            form; its grey values are turned round.
+            form; its skull is stripped off, and its grey values are turned round.
         guide: File below the data folder of another contrast of the same person.
         weight: As in `SubjectRecipe`.
     """
@@ -231,6 +231,9 @@ class Recipe(_Strict):
             raise ValueError("there are no subjects")
         if self.stand_ins and (self.shared or not self.guided):
             raise ValueError("stand-ins are for guided networks of stages of their own")
+        strange = {s.name for s in self.stand_ins} - {s.name for s in self.subjects}
+        if strange:  # left out by no test, they would be learnt from
+            raise ValueError(f"no subject is called as the stand-in {min(strange)}")
         if self.shared and self.subjects:
             raise ValueError("a shared network learns from paintings alone")
         return self

@@ -120,6 +120,13 @@ def test_stand_ins_are_for_guided_networks(recipe: Path) -> None:
         read_recipe(recipe)
 
 
+def test_a_stand_in_that_could_not_be_left_out_is_refused(recipe: Path) -> None:
+    extra = STAND_IN.format(t2="a.nii.gz", t1="b.nii.gz").replace("one", "other")
+    recipe.write_text(recipe.read_text("utf-8") + extra, encoding="utf-8")
+    with pytest.raises(DataError, match="no subject is called as the stand-in other"):
+        read_recipe(recipe)
+
+
 def test_a_recipe_with_missing_data_names_the_file(
     recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
