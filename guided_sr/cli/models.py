@@ -77,14 +77,20 @@ def execute_list(args: argparse.Namespace) -> int:
         describe_preset,
         find_preset,
         list_presets,
+        preset_state,
         served_text,
     )
 
     entries = {name: describe_preset(name) for name in list_presets()}
-    folders = {name: find_preset(name) for name in entries}
+    states = {name: preset_state(name) for name in entries}
     if args.json:
+        folders = {name: find_preset(name) for name in entries}
         content = {
-            name: {**entry, "folder": str(folders[name]) if folders[name] else None}
+            name: {
+                **entry,
+                "is": states[name],
+                "folder": str(folders[name]) if folders[name] else None,
+            }
             for name, entry in entries.items()
         }
         out(json.dumps(content, indent=2))
@@ -102,7 +108,7 @@ def execute_list(args: argparse.Namespace) -> int:
                 "?" if scale is None else served_text(scale, span and tuple(span)),
                 str(entry.get("stages", "?")),
                 f"{size / 1e6:.1f} MB",
-                "to download" if folders[name] is None else "here",
+                states[name],
                 str(entry.get("description", "")),
             ]
         )
@@ -147,11 +153,12 @@ def execute_pull(args: argparse.Namespace) -> int:
     from guided_sr.presets import (
         describe_preset,
         fetch_preset,
+        find_preset,
         is_on_hub,
         list_presets,
         locate_preset,
     )
-    from guided_sr.presets.entries import packaged_folder
+    from guided_sr.presets.whole import is_whole
 
     if args.all == bool(args.names):
         raise UsageError(
@@ -170,10 +177,10 @@ def execute_pull(args: argparse.Namespace) -> int:
             describe_preset(name)
     home = None if args.to is None else Path(args.to).absolute()
     for name in names:
-        folder = packaged_folder(name) if home is None and name not in hub else None
+        folder = find_preset(name) if home is None and name not in hub else None
         if name in hub:
             folder = locate_preset(name)
-        elif folder is None:
+        elif folder is None or not is_whole(folder, name):
             folder = fetch_preset(name, home=home, quiet=args.quiet)
         out(str(folder))
     return 0
@@ -184,10 +191,10 @@ def _here(name_or_dir: str) -> str:
 
     Raises:
         MissingInputError: If it is a preset that is not on this machine.
+        WeightsError: If it should have come with the package and cannot be had.
     """
-    from guided_sr.errors import MissingInputError
     from guided_sr.presets import (
-        cached_folder,
+        absence,
         find_preset,
         hub_preset,
         is_on_hub,
@@ -197,9 +204,5 @@ def _here(name_or_dir: str) -> str:
     if is_on_hub(name_or_dir):
         return str(hub_preset(name_or_dir, offline=True))
     if name_or_dir in list_presets() and find_preset(name_or_dir) is None:
-        raise MissingInputError(
-            f"the preset {name_or_dir} is not on this machine",
-            path=cached_folder(name_or_dir),
-            mend=f"guided-sr models pull {name_or_dir}",
-        )
+        raise absence(name_or_dir)
     return name_or_dir

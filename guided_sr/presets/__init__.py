@@ -11,8 +11,10 @@ from guided_sr.presets.scales import (
 )
 from guided_sr.presets.schema import PresetConfig
 from guided_sr.presets.store import (
+    absence,
     find_preset,
     locate_preset,
+    preset_state,
     read_config,
     read_metadata,
     verify_preset,
@@ -20,6 +22,7 @@ from guided_sr.presets.store import (
 
 __all__ = [
     "PresetConfig",
+    "absence",
     "cache_home",
     "cached_folder",
     "describe_preset",
@@ -30,6 +33,7 @@ __all__ = [
     "is_packaged",
     "list_presets",
     "locate_preset",
+    "preset_state",
     "read_config",
     "read_metadata",
     "rows_only",

@@ -77,3 +77,9 @@ def packaged_folder(name: str) -> Path | None:
         if (root / name / "config.json").is_file():
             return root / name
     return None
+
+
+def packaged_place(name: str) -> Path:
+    """Where the files of a packaged preset belong, whether or not they are there."""
+    roots = packaged_roots()
+    return next((root for root in roots if root.is_dir()), roots[0]) / name

@@ -26,7 +26,6 @@ from guided_sr.errors import (
     MissingInputError,
     TryAgainError,
     UsageError,
-    WeightsError,
 )
 from guided_sr.presets.download import download, without_login
 from guided_sr.presets.entries import (
@@ -35,8 +34,8 @@ from guided_sr.presets.entries import (
     packaged_folder,
     preset_key,
 )
+from guided_sr.presets.whole import is_whole, loss_of_packaged
 from guided_sr.progress import show_progress
-from guided_sr.volumes import sha256_of
 
 HOME = "GUIDED_SR_HOME"
 OFFLINE = "GUIDED_SR_OFFLINE"
@@ -99,26 +98,11 @@ def base_urls(name: str) -> list[str]:
     return [own, *bases] if own else bases
 
 
-def is_complete(folder: Path, name: str) -> bool:
-    """Whether all files of a preset are in a folder, each of the right size."""
-    return all(
-        (folder / file).is_file() and (folder / file).stat().st_size == known["bytes"]
-        for file, known in describe_preset(name)["files"].items()
-    )
-
-
-def is_whole(folder: Path, name: str) -> bool:
-    """Whether all files of a preset are in a folder, each with the right sha256."""
-    return is_complete(folder, name) and all(
-        sha256_of(folder / file) == known["sha256"]
-        for file, known in describe_preset(name)["files"].items()
-    )
-
-
 def fetch_preset(name: str, *, home: Path | None = None, quiet: bool = False) -> Path:
     """Folder of a preset in the cache; what is missing or damaged is brought.
 
-    A preset that came with the package is copied, any other one downloaded.
+    A preset that came with the package is copied if it is whole. Any other one is
+    downloaded, and so is one of the package that is damaged.
 
     Args:
         name: The preset.
@@ -131,12 +115,15 @@ def fetch_preset(name: str, *, home: Path | None = None, quiet: bool = False) ->
         CannotCreateError: If the cache may not be written.
         IOFailure: If no server gave every file whole. Nothing is kept.
         TryAgainError: If no server can be reached, or another process is at it.
-        WeightsError: If it should have come with the package and did not.
+        WeightsError: If it should have come with the package, did not or is damaged,
+            and no address is known.
     """
     folder = cached_folder(name, home=home)
     if is_whole(folder, name):
         return folder
     source = packaged_folder(name)
+    if source is not None and not is_whole(source, name):
+        source = None
     bases = [] if source is not None else _sources(name, folder)
     with _explained(folder), _alone(folder, quiet):
         if not is_whole(folder, name):
@@ -147,23 +134,20 @@ def fetch_preset(name: str, *, home: Path | None = None, quiet: bool = False) ->
 def _sources(name: str, folder: Path) -> list[str]:
     """Addresses to download from; a refusal where that cannot be."""
     bases = base_urls(name)
+    damaged = packaged_folder(name) is not None
+    if not bases and (damaged or is_packaged(name)):
+        raise loss_of_packaged(name)
     if is_offline():
         files = describe_preset(name)["files"]
         file = min(files)
         url = asset_url(bases[0], name, file) if bases else "no known address"
         raise MissingInputError(
-            f"the preset {name} is not on this machine, and {OFFLINE} forbids to"
-            f" download {file} (sha256 {files[file]['sha256']}) and the others from"
-            f" {without_login(url)}",
+            f"the preset {name} is {'damaged' if damaged else 'not on this machine'},"
+            f" and {OFFLINE} forbids to download {file} (sha256"
+            f" {files[file]['sha256']}) and the others from {without_login(url)}",
             path=folder / file,
             mend=f"run 'guided-sr models pull {name}' where there is a network, with"
             f" the same {HOME}, or copy the folder from such a machine",
-        )
-    if not bases and is_packaged(name):
-        raise WeightsError(
-            f"the files of the preset {name} are missing",
-            path=folder,
-            mend="install the package again",
         )
     if not bases:
         raise MissingInputError(
@@ -221,11 +205,7 @@ def _copy_all(name: str, source: Path, partial: Path) -> None:
     for file in describe_preset(name)["files"]:
         shutil.copyfile(source / file, partial / file)
     if not is_whole(partial, name):
-        raise WeightsError(
-            f"the preset {name} that came with the package is damaged",
-            path=source,
-            mend="install the package again",
-        )
+        raise loss_of_packaged(name)
 
 
 @contextmanager

@@ -15,17 +15,30 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from guided_sr.errors import IOFailure, UnknownPresetError, WeightsError
+from guided_sr.errors import (
+    GuidedSRError,
+    IOFailure,
+    MissingInputError,
+    UnknownPresetError,
+    WeightsError,
+)
 from guided_sr.presets.entries import (
     HDF5_MAGIC,
     describe_preset,
+    is_packaged,
     list_presets,
     packaged_folder,
 )
-from guided_sr.presets.fetch import cached_folder, fetch_preset, is_complete
+from guided_sr.presets.fetch import base_urls, cached_folder, fetch_preset
 from guided_sr.presets.hub import hub_preset, is_on_hub
 from guided_sr.presets.inspection import inspect_weights
 from guided_sr.presets.schema import PresetConfig
+from guided_sr.presets.whole import (
+    INSTALL_AGAIN,
+    is_complete,
+    is_whole,
+    loss_of_packaged,
+)
 from guided_sr.volumes import sha256_of
 
 _MOST_JSON = 1 << 24  # bytes
@@ -34,15 +47,41 @@ _MOST_JSON = 1 << 24  # bytes
 def find_preset(name: str) -> Path | None:
     """Folder of a preset that is on this machine: of the package, else of the cache.
 
+    One of the package that is damaged is told only where the cache has no copy of it.
+
     Raises:
         UnknownPresetError: If there is none of that name.
     """
     describe_preset(name)
     packaged = packaged_folder(name)
-    if packaged is not None:
+    if packaged is not None and is_whole(packaged, name):
         return packaged
     cached = cached_folder(name)
-    return cached if is_complete(cached, name) else None
+    return cached if is_complete(cached, name) else packaged
+
+
+def preset_state(name: str) -> str:
+    """``here``, ``damaged``, ``to download`` or ``missing``: to be had nowhere.
+
+    Raises:
+        UnknownPresetError: If there is none of that name.
+        UsageError: If `GUIDED_SR_WEIGHTS_URL` is no address.
+    """
+    folder = find_preset(name)
+    if folder is not None:
+        return "here" if is_whole(folder, name) else "damaged"
+    return "to download" if base_urls(name) else "missing"
+
+
+def absence(name: str) -> GuidedSRError:
+    """The refusal of a preset that is not on this machine, where none is downloaded."""
+    if is_packaged(name) and not base_urls(name):
+        return loss_of_packaged(name)
+    return MissingInputError(
+        f"the preset {name} is not on this machine",
+        path=cached_folder(name),
+        mend=f"guided-sr models pull {name}",
+    )
 
 
 def locate_preset(name_or_dir: str | os.PathLike[str], *, quiet: bool = False) -> Path:
@@ -172,22 +211,30 @@ def verify_preset(name_or_dir: str | os.PathLike[str]) -> dict[str, str]:
         WeightsError: If a file is missing or differs.
     """
     folder = locate_preset(name_or_dir)
-    files = weights_files(folder, read_config(folder))
-    digests = {path.name: sha256_of(path) for path in files}
     name = str(name_or_dir)
     known = describe_preset(name)["files"] if name in list_presets() else {}
+    digests = {}
     for file, expected in known.items():
         path = folder / file
-        found = sha256_of(path) if path.is_file() else "missing"
-        if found != expected["sha256"]:
-            again = f"run 'guided-sr models pull {name}', which brings it anew"
-            raise WeightsError(
-                f"the file has sha256 {found[:12]}..., the registry says"
-                f" {expected['sha256'][:12]}...",
-                path=path,
-                mend="install the package again"
-                if folder == packaged_folder(name)
-                else again,
+        digests[file] = sha256_of(path) if path.is_file() else ""
+        if digests[file] != expected["sha256"]:
+            has = (
+                f"has sha256 {digests[file][:12]}..."
+                if digests[file]
+                else "is not there"
             )
-        digests[file] = found
+            raise WeightsError(
+                f"the file {has}, the registry says {expected['sha256'][:12]}...",
+                path=path,
+                mend=_anew(name, folder),
+            )
+    for path in weights_files(folder, read_config(folder)):
+        digests[path.name] = sha256_of(path)
     return digests
+
+
+def _anew(name: str, folder: Path) -> str:
+    """How a damaged preset of the registry is mended."""
+    if folder == packaged_folder(name) and not base_urls(name):
+        return INSTALL_AGAIN
+    return f"run 'guided-sr models pull {name}', which brings it anew"

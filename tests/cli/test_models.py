@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from guided_sr.cli.main import main
-from guided_sr.presets import find_preset, is_packaged, list_presets
+from guided_sr.presets import entries, find_preset, is_packaged, list_presets
 
 
 def test_list_prints_what_the_registry_holds(
@@ -46,6 +46,90 @@ def test_the_presets_that_are_here_are_whole(
     here = [name for name in list_presets() if find_preset(name)]
     assert main(["models", "verify"]) == 0
     assert capsys.readouterr().out.count("as they should be") == len(here)
+
+
+@pytest.fixture
+def package(
+    far_entry: dict[str, Any],
+    far_preset: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:
+    """A package whose presets are far_x2 and its twin near_x2, without addresses."""
+    names = ("far_x2", "near_x2")
+    far_entry |= {"packaged": True, "urls": []}
+    for name in names:
+        shutil.copytree(far_preset, tmp_path / "package" / name)
+    known = dict.fromkeys(names, far_entry)
+    monkeypatch.setattr(entries, "registry", lambda: known)
+    monkeypatch.setattr(entries, "packaged_roots", lambda: [tmp_path / "package"])
+    return tmp_path / "package"
+
+
+def states(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
+    """What ``models list`` says of each preset."""
+    capsys.readouterr()
+    assert main(["models", "list", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    return {name: entry["is"] for name, entry in told.items()}
+
+
+def damage(file: Path) -> None:
+    """Another content of the same size."""
+    file.write_bytes(bytes(file.stat().st_size))
+
+
+@pytest.mark.parametrize("fault", ["damaged", "file missing", "missing"])
+def test_pull_refuses_a_packaged_preset_that_it_cannot_mend(
+    fault: str,
+    package: Path,
+    preset_server: Any,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file = package / "far_x2" / "stage_2.weights.h5"
+    if fault == "damaged":
+        damage(file)
+    elif fault == "file missing":
+        file.unlink()
+    else:
+        shutil.rmtree(file.parent)
+    state = "missing" if fault == "missing" else "damaged"
+    assert states(capsys) == {"far_x2": state, "near_x2": "here"}
+    for part in ("pull", "verify"):
+        assert main(["models", part, "far_x2"]) == 65
+        printed = capsys.readouterr()
+        assert printed.out == ""
+        named = file if state == "damaged" else file.parent
+        assert f": {named}. Mend: install the package again: pip" in printed.err
+    assert preset_server.requests == []
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_pull_brings_a_copy_of_a_damaged_packaged_preset_where_there_is_an_address(
+    gone: bool,
+    package: Path,
+    preset_server: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("GUIDED_SR_WEIGHTS_URL", preset_server.url("whole"))
+    if gone:
+        shutil.rmtree(package / "far_x2")
+    else:
+        damage(package / "far_x2" / "stage_1.weights.h5")
+    assert states(capsys)["far_x2"] == ("to download" if gone else "damaged")
+    assert main(["models", "verify", "far_x2"]) == (66 if gone else 65)
+    assert "models pull far_x2" in capsys.readouterr().err
+    assert main(["models", "pull", "far_x2", "near_x2", "--quiet"]) == 0
+    far, near = (Path(line) for line in capsys.readouterr().out.splitlines())
+    assert far.is_relative_to(tmp_path / "home")
+    assert near == package / "near_x2"
+    assert main(["models", "path", "far_x2"]) == 0
+    assert capsys.readouterr().out == f"{far}\n"
+    assert states(capsys)["far_x2"] == "here"
+    assert main(["models", "verify", "far_x2"]) == 0
 
 
 @pytest.mark.parametrize("command", ["--help", "--version", "info"])

@@ -113,9 +113,42 @@ def test_a_damaged_packaged_preset_is_not_copied(
     monkeypatch.setattr(entries, "packaged_roots", lambda: [far_preset.parent])
     file = far_preset / "stage_1.weights.h5"
     file.write_bytes(bytes(file.stat().st_size))
-    with pytest.raises(WeightsError, match="far_x2 that came with the package"):
+    far_entry["urls"] = []
+    with pytest.raises(WeightsError, match="far_x2 that came with the package") as no:
         fetch_preset("far_x2", home=tmp_path / "to")
     assert left_in(tmp_path / "to") == []
+    assert str(file) in str(no.value)
+    assert "pip install --force-reinstall guided-sr" in str(no.value)
+
+
+def test_a_damaged_packaged_preset_is_downloaded_and_the_copy_then_used(
+    far_entry, far_preset, preset_server, tmp_path, monkeypatch
+):
+    packaged = tmp_path / "package" / "far_x2"
+    shutil.copytree(far_preset, packaged)
+    monkeypatch.setattr(entries, "packaged_roots", lambda: [packaged.parent])
+    file = packaged / "stage_1.weights.h5"
+    file.write_bytes(bytes(file.stat().st_size))
+    assert find_preset("far_x2") == locate_preset("far_x2") == packaged
+    with pytest.raises(WeightsError, match=r"stage_1.*models pull far_x2"):
+        verify_preset("far_x2")
+    assert preset_server.requests == []
+    folder = fetch_preset("far_x2")
+    assert contents(folder) == contents(far_preset)
+    assert find_preset("far_x2") == locate_preset("far_x2") == folder
+    assert verify_preset("far_x2")
+    shutil.copyfile(far_preset / file.name, file)
+    assert find_preset("far_x2") == packaged
+
+
+def test_offline_a_damaged_packaged_preset_is_said_to_be_damaged(
+    far_entry, far_preset, monkeypatch
+):
+    monkeypatch.setattr(entries, "packaged_roots", lambda: [far_preset.parent])
+    monkeypatch.setenv("GUIDED_SR_OFFLINE", "1")
+    (far_preset / "stage_1.weights.h5").unlink()
+    with pytest.raises(MissingInputError, match="far_x2 is damaged, and GUIDED_SR_OFF"):
+        fetch_preset("far_x2")
 
 
 def test_the_address_of_the_environment_is_asked_first(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
@@ -56,8 +57,26 @@ def test_a_folder_without_configuration_is_no_preset(tmp_path):
 def test_a_packaged_preset_without_files_is_named(monkeypatch):
     files = {"config.json": {"sha256": "0" * 64, "bytes": 1}}
     monkeypatch.setattr(entries, "registry", lambda: {"lost_x4": {"files": files}})
-    with pytest.raises(WeightsError, match="lost_x4 are missing"):
+    with pytest.raises(WeightsError, match="lost_x4 are missing") as refusal:
         locate_preset("lost_x4")
+    assert str(entries.packaged_place("lost_x4")) in str(refusal.value)
+    assert "pip install --force-reinstall guided-sr" in str(refusal.value)
+
+
+def test_a_packaged_preset_belongs_where_the_others_lie():
+    for name in PACKAGED:
+        assert entries.packaged_place(name) == entries.packaged_folder(name)
+
+
+@pytest.mark.parametrize("lost", ["metadata.json", "README.md", "stage_1.weights.h5"])
+def test_a_lost_file_of_a_packaged_preset_is_named(lost, tmp_path, monkeypatch):
+    name = PACKAGED[0]
+    shutil.copytree(locate_preset(name), tmp_path / "package" / name)
+    monkeypatch.setattr(entries, "packaged_roots", lambda: [tmp_path / "package"])
+    monkeypatch.setenv("GUIDED_SR_HOME", str(tmp_path / "home"))
+    (tmp_path / "package" / name / lost).unlink()
+    with pytest.raises(WeightsError, match=rf"not there.*{lost}.*pip install"):
+        verify_preset(name)
 
 
 def test_a_missing_file_is_named(folder):
