@@ -129,20 +129,34 @@ def execute_path(args: argparse.Namespace) -> int:
 
 
 def execute_verify(args: argparse.Namespace) -> int:
-    """Verify one preset or all that are here; the first fault ends it with 65."""
-    from guided_sr.presets import find_preset, list_presets, verify_preset
+    """Verify one preset, or all: a line each, and the code of those that are bad."""
+    from guided_sr.cli.outcome import refuse, shared_code
+    from guided_sr.errors import GuidedSRError
+    from guided_sr.presets import find_preset, is_packaged, list_presets
 
     if args.name is not None:
-        args.name = _here(args.name)
-    names = list_presets() if args.name is None else [args.name]
+        _verify(args.name)
+        return 0
+    names, codes = list_presets(), []
     for name in names:
-        if args.name is None and find_preset(name) is None:
-            Console().note(f"{name}: not on this machine")
-            continue
-        out(f"{name}: {len(verify_preset(name))} files as they should be")
+        try:
+            if find_preset(name) is None and not is_packaged(name):
+                Console().note(f"{name}: not on this machine")
+            else:
+                _verify(name)
+        except (GuidedSRError, OSError) as error:
+            codes.append(refuse(error))
     if not names:
         Console().note(_NONE)
-    return 0
+    return shared_code(codes)
+
+
+def _verify(name_or_dir: str) -> None:
+    """Print how many files are as they should be, or raise what is wrong."""
+    from guided_sr.presets import verify_preset
+
+    name = _here(name_or_dir)
+    out(f"{name}: {len(verify_preset(name))} files as they should be")
 
 
 def execute_pull(args: argparse.Namespace) -> int:

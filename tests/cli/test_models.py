@@ -106,6 +106,27 @@ def test_pull_refuses_a_packaged_preset_that_it_cannot_mend(
 
 
 @pytest.mark.parametrize("gone", [False, True])
+def test_verify_goes_through_all_and_tells_each_that_is_bad(
+    gone: bool, package: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if gone:
+        shutil.rmtree(package / "far_x2")
+    else:
+        damage(package / "far_x2" / "stage_1.weights.h5")
+    assert main(["models", "verify"]) == 65
+    printed = capsys.readouterr()
+    assert printed.out == "near_x2: 3 files as they should be\n"
+    (line,) = printed.err.splitlines()
+    assert line.startswith("ERROR [E-WEIGHTS] ")
+    assert str(package / "far_x2") in line
+    damage(package / "near_x2" / "config.json")
+    assert main(["models", "verify"]) == 65
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert len(printed.err.splitlines()) == 2
+
+
+@pytest.mark.parametrize("gone", [False, True])
 def test_pull_brings_a_copy_of_a_damaged_packaged_preset_where_there_is_an_address(
     gone: bool,
     package: Path,
