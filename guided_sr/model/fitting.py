@@ -68,12 +68,15 @@ class Start:
         scale: Factor of rows and columns.
         back_projection: What followed each of them.
         scale_range: Least and largest factor they serve, or `None`.
+        usage: The images they were made for, the ``range`` of their metadata, or
+            `None`.
     """
 
     networks: Sequence[keras.Model]
     scale: tuple[float, float]
     back_projection: BackProjection
     scale_range: tuple[float, float] | None = None
+    usage: Mapping[str, Any] | None = None
 
     def spread(self, scale: Any, stages: int | None) -> Start:
         """A network that serves one step, as the start of a whole cascade.
@@ -95,7 +98,9 @@ class Start:
         if len(self.networks) > 1 or other or not served:
             return self
         networks = list(self.networks) * stages
-        return replace(self, networks=networks, scale=factors, scale_range=None)
+        return replace(
+            self, networks=networks, scale=factors, scale_range=None, usage=None
+        )
 
     def check(
         self,

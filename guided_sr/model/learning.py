@@ -66,9 +66,9 @@ class LearningModel(CascadeNetworks):
                 arrays then has the factor that its sizes tell, within the range; all
                 others have ``scale``.
             init: Preset, folder or trained model (this one, too) whose weights are
-                the start. A model of one network that serves a range of factors, as
-                those of ``pretrained/starts``, starts every stage; then give scale
-                and stages.
+                the start, and whose ``range`` of images this model keeps. A model of
+                one network that serves a range of factors, as those of
+                ``pretrained/starts``, starts every stage; then give scale and stages.
             validation: With ``init``: pairs that decide which weights are kept, or
                 the share of the subjects (of one subject, of its slices) to hold out
                 for that, 0.2 by default. 0 holds nothing out and keeps the last
@@ -139,6 +139,8 @@ class LearningModel(CascadeNetworks):
         )
         if scale_range is not None:
             self.scale, self.scale_range = factors, scale_range
+        if start is not None and start.usage is not None:
+            self.metadata = {"range": start.usage}
         if verbose:
             for line in fitting.fine_tuning_report(histories):
                 print(line)
@@ -312,6 +314,7 @@ class LearningModel(CascadeNetworks):
             model.known_scale(),
             model.back_projection,
             model.scale_range,
+            model.metadata.get("range"),
         ).spread(scale, stages)
         return start, start.check(self.build, scale, stages, self.back_projection)
 

@@ -98,6 +98,7 @@ def save(
         weights=digests,
     )
     details = {
+        **{key: model.metadata[key] for key in ("range",) if key in model.metadata},
         **model.learnt,
         **(metadata or {}),
         "keras_version": keras.__version__,

@@ -313,13 +313,14 @@ class GuidedSRModel(LearningModel):
         """Output figures for a fixed input; see `guided_sr.inference.probe`.
 
         Back-projection is regularised by a fixed number: the probe looks at the
-        weights, and its input has no noise.
+        weights, and its input has no noise. Nor is it held against a range.
         """
         scale, how = self.known_scale(), self.back_projection.fixed()
 
         def predict(t2: Any, t1: Any) -> Any:
+            guide = t1 if self.guided else None
             return self.predict_cascade(
-                t2, t1 if self.guided else None, guide_use=None, back_projection=how
+                t2, guide, strict=None, guide_use=None, back_projection=how
             )
 
         return probe(predict, scale)

@@ -109,6 +109,25 @@ def test_a_preset_is_fine_tuned_whose_network_is_taken(
     assert model_dir.name not in text
 
 
+def test_a_fine_tuned_model_warns_of_what_its_preset_was_not_made_for(
+    tall_pair: Any, model_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start, model = tmp_path / "start", tmp_path / "model"
+    shutil.copytree(model_dir, start)
+    usage = {"t2_mm": [1.6, 2.5], "factors": [1.8, 2.2]}
+    (start / "metadata.json").write_text(json.dumps({"range": usage}), "utf-8")
+    command = ["train", "external", "--data", str(tall_pair.folder), "-o", str(model)]
+    command += ["--init", str(start), "--max-steps", "1", "--batch-size", "2"]
+    assert main([*command, "--patch-size", "16", "--precision", "float32"]) == 0
+    assert json.loads((model / "metadata.json").read_text("utf-8"))["range"] == usage
+    capsys.readouterr()
+    words = "voxels of 8 mm along the enlarged axes; the model is for 1.6 to 2.5"
+    assert main(tall_pair.arguments(model, "--dry-run")) == 0
+    assert f"WARNING the T2 has {words}" in capsys.readouterr().err
+    assert main(tall_pair.arguments(model, "--dry-run", "--strict")) == 65
+    assert words in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("options", "code"),
     [
@@ -188,7 +207,8 @@ def test_a_slice_model_is_fine_tuned_on_whole_thick_scans(
     start = GuidedSRModel("grdn", **tiny)
     start.networks = [start.build(), start.build()]
     start.scale, start.scale_range = (2.0, 1.0), (1.5, 4.0)
-    start.save_preset(tmp_path / "slices")
+    usage = {"t2_mm": [1.0, 4.0], "t1_mm": [0.5, 1.5], "factors": [1.5, 4.0]}
+    start.save_preset(tmp_path / "slices", metadata={"range": usage})
     for seed in (1, 2):
         head = head_phantom((48, 48), 12, seed=seed, voxel_mm=4.0)
         affine = head.affine @ np.diag([1.0, 1.0, thick, 1.0])
@@ -206,6 +226,7 @@ def test_a_slice_model_is_fine_tuned_on_whole_thick_scans(
     tuned = GuidedSRModel.from_preset(tmp_path / "mine")
     assert tuned.scale == (2.0, 1.0)
     assert tuned.scale_range == (1.5, 4.0)
+    assert tuned.metadata["range"] == usage
 
 
 def test_too_few_slices_to_fine_tune_on_are_refused_with_the_minimum(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 
 import keras
@@ -95,6 +96,29 @@ def test_fine_tuning_is_never_worse_on_the_held_out_slices(model, trained, pair)
         assert len(seen) == decision.epochs == 3
         assert len(set(history.history["held_out_psnr_before"])) == 1
         assert decision.kept == max(decision.before, *seen)
+
+
+def test_the_range_of_the_start_is_kept_by_the_model_and_where_it_is_saved(
+    model, trained, pair, tmp_path
+):
+    usage = {"t2_mm": [1.6, 2.5], "t1_mm": [0.7, 1.25], "factors": [3.0, 4.0]}
+    start = tmp_path / "start"
+    known = {"range": usage, "licence": "none"}
+    copy.copy(trained).save_preset(start, metadata=known)
+    once = {**SHORT, "max_steps": 1}
+    model.fit_external([pair], init=start, **once)
+    assert model.metadata == {"range": usage}
+    model.fit_external([pair], init=model, **once)
+    model.save_preset(tmp_path / "tuned")
+    tuned = GuidedSRModel.from_preset(tmp_path / "tuned")
+    assert tuned.metadata["range"] == usage
+    assert "licence" not in tuned.metadata
+    with pytest.warns(GuidedSRWarning, match="factor is 2; the model is for 3 to 4"):
+        tuned.predict_cascade(*pair)
+    with pytest.raises(DataError, match="factor is 2; the model is for 3 to 4"):
+        tuned.predict_cascade(*pair, strict=True)
+    tuned.save_preset(tmp_path / "other", metadata={"range": {"factors": [1.5, 2.5]}})
+    assert tuned.metadata["range"] == {"factors": [1.5, 2.5]}
 
 
 def test_steps_that_spoil_the_network_leave_the_old_weights(
