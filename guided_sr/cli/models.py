@@ -152,11 +152,24 @@ def execute_verify(args: argparse.Namespace) -> int:
 
 
 def _verify(name_or_dir: str) -> None:
-    """Print how many files are as they should be, or raise what is wrong."""
-    from guided_sr.presets import verify_preset
+    """Print how many files are as they should be, or raise what is wrong.
+
+    What a registry asks for is there, then; of a folder of a user's own, missing
+    metadata are warned of.
+    """
+    from guided_sr.errors import warn_user
+    from guided_sr.presets import list_presets, locate_preset, verify_preset
 
     name = _here(name_or_dir)
     out(f"{name}: {len(verify_preset(name))} files as they should be")
+    metadata = locate_preset(name) / "metadata.json"
+    if name not in list_presets() and not metadata.is_file():
+        warn_user(
+            "there is no metadata.json: nothing tells which images the model is for,"
+            " and none is warned of",
+            path=metadata,
+            mend="copy the whole preset folder, or save the model again",
+        )
 
 
 def execute_pull(args: argparse.Namespace) -> int:

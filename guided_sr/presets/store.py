@@ -216,15 +216,14 @@ def verify_preset(name_or_dir: str | os.PathLike[str]) -> dict[str, str]:
     digests = {}
     for file, expected in known.items():
         path = folder / file
-        digests[file] = sha256_of(path) if path.is_file() else ""
+        if not path.is_file():
+            fault = "a file of the preset is missing"
+            raise WeightsError(fault, path=path, mend=_anew(name, folder))
+        digests[file] = sha256_of(path)
         if digests[file] != expected["sha256"]:
-            has = (
-                f"has sha256 {digests[file][:12]}..."
-                if digests[file]
-                else "is not there"
-            )
             raise WeightsError(
-                f"the file {has}, the registry says {expected['sha256'][:12]}...",
+                f"the file has sha256 {digests[file][:12]}..., the registry says"
+                f" {expected['sha256'][:12]}...",
                 path=path,
                 mend=_anew(name, folder),
             )

@@ -255,6 +255,20 @@ def test_a_folder_can_be_located_and_verified(
     assert main(["models", "verify", str(copy)]) == 65
 
 
+def test_verify_tells_that_a_folder_has_lost_its_metadata(
+    model_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(model_dir, copy)
+    assert main(["models", "verify", str(copy)]) == 0
+    assert capsys.readouterr().err == ""
+    (copy / "metadata.json").unlink()
+    assert main(["models", "verify", str(copy)]) == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("WARNING there is no metadata.json")
+    assert f"{copy / 'metadata.json'}. Mend: copy the whole preset folder" in line
+
+
 @pytest.mark.parametrize("part", ["path", "verify", "pull"])
 def test_an_unknown_preset_is_64(part: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", part, "grdn_t9"]) == 64

@@ -75,7 +75,9 @@ def test_a_lost_file_of_a_packaged_preset_is_named(lost, tmp_path, monkeypatch):
     monkeypatch.setattr(entries, "packaged_roots", lambda: [tmp_path / "package"])
     monkeypatch.setenv("GUIDED_SR_HOME", str(tmp_path / "home"))
     (tmp_path / "package" / name / lost).unlink()
-    with pytest.raises(WeightsError, match=rf"not there.*{lost}.*pip install"):
+    with pytest.raises(
+        WeightsError, match=rf"is missing: .*{lost}\. Mend.*pip install"
+    ):
         verify_preset(name)
 
 
