@@ -16,6 +16,8 @@ from typing import Any
 
 PathLike = str | os.PathLike[str]
 
+_MEND = ". Mend: "
+
 __all__ = [
     "CannotCreateError",
     "ClusterError",
@@ -33,6 +35,7 @@ __all__ = [
     "WeightsError",
     "is_out_of_memory",
     "noted_warnings",
+    "split_mend",
     "warn_user",
 ]
 
@@ -202,6 +205,12 @@ def warn_user(
     warnings.warn(text, GuidedSRWarning, stacklevel=stacklevel)
 
 
+def split_mend(text: str) -> tuple[str, str]:
+    """What is wrong and how to mend it, of the line of an error or a warning."""
+    what, _, mend = text.rstrip(".").partition(_MEND)
+    return what, mend
+
+
 def _rebuild(
     kind: type[GuidedSRError],
     what: str,
@@ -226,7 +235,7 @@ def _one_line(what: str, path: str | None, mend: str) -> str:
     if path:
         text = f"{text}: {_printable(path)}"
     if mend:
-        text = f"{text}. Mend: {_printable(' '.join(mend.split()).rstrip('.'))}"
+        text = f"{text}{_MEND}{_printable(' '.join(mend.split()).rstrip('.'))}"
     return text if text.endswith("?") else f"{text}."
 
 

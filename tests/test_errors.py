@@ -72,6 +72,18 @@ def test_usage_and_data_errors_are_value_errors():
     assert issubclass(errors.GeometryError, ValueError)
 
 
+@pytest.mark.parametrize(
+    ("path", "mend", "parts"),
+    [
+        ("a.nii", "copy it again", ("it is cut: a.nii", "copy it again")),
+        (None, "", ("it is cut", "")),
+    ],
+)
+def test_a_line_is_taken_apart_again(path, mend, parts):
+    error = GuidedSRError("it is cut", path=path, mend=mend)
+    assert errors.split_mend(str(error)) == parts
+
+
 def test_warnings_have_the_form_of_errors():
     with pytest.warns(GuidedSRWarning, match=r"^odd: f\.nii\. Mend: look\.$"):
         warn_user("odd", path="f.nii", mend="look")

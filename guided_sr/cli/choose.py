@@ -50,7 +50,11 @@ class Chosen:
         """What it serves, and how its cascade is planned."""
         config = self.config
         return Served(
-            config.scale, config.scale_range, config.stages, config.stage_blur
+            config.scale,
+            config.scale_range,
+            config.stages,
+            config.stage_blur,
+            self.name,
         )
 
     def describe(self) -> str:
@@ -100,7 +104,12 @@ def default_preset(scale: tuple[float, float], *, guided: bool = True) -> str:
             text = served_text(factors, span and tuple(span))
             serving.setdefault(text, []).append(name)
         listed = "; ".join(f"{t} ({', '.join(n)})" for t, n in serving.items())
-        said = f"known are {listed}" if listed else "no preset comes with this version"
+        said = "no preset comes with this version"
+        if listed:
+            said = (
+                "give a factor that is served with --scale, or the voxels to make with"
+                f" --target-voxel; known are {listed}"
+            )
         raise UnknownScaleError(
             f"no preset was trained for scale {_asked(scale)}",
             mend=f"{said}; or train one and give its folder with --model",
@@ -172,7 +181,8 @@ def choose_model(
     if factors is None:
         known = served_text(config.scale, config.scale_range)
         raise UnknownScaleError(
-            f"the model was not trained for scale {_asked(scale)}; it knows {known}",
+            f"the model {name} was not trained for scale {_asked(scale)}; it knows"
+            f" {known}",
             path=folder,
             mend=f"give a --scale of {known}, or another {option}",
         )

@@ -72,6 +72,17 @@ class Parser(argparse.ArgumentParser):
         """
         raise UsageError(message, mend=f"see {self.prog} --help")
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Refuse what is not known here, where the command is, not in the program.
+
+        Raises:
+            UsageError: If there is such an argument, or the known ones are wrong.
+        """
+        known, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return known, unknown
+
 
 def build_parser() -> Parser:
     """The parser of all commands; imports argparse and nothing else."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from guided_sr.cli.choose import (
     without_guide,
 )
 from guided_sr.cli.options import reading
-from guided_sr.errors import DataError, UsageError, noted_warnings
+from guided_sr.errors import DataError, UsageError, noted_warnings, split_mend
 from guided_sr.inference.cost import memory_gib, network_pixels, seconds
 from guided_sr.inference.guide import check_guide
 from guided_sr.inference.map_meanings import map_passes
@@ -47,7 +48,9 @@ from guided_sr.volumes.plausible import (
     read_examined,
     refuse_target,
 )
-from guided_sr.volumes.target import triple_text
+from guided_sr.volumes.target import NothingToEnlargeError, triple_text
+
+_COARSER = 1.01  # than the T2
 
 _SIDECAR = 1 << 16  # bytes, amply
 
@@ -211,9 +214,10 @@ def refuse_doubtful(noticed: Sequence[str]) -> None:
         DataError: If there is one.
     """
     if noticed:
+        what, mend = split_mend(noticed[0])
         raise DataError(
-            f"refused by --strict: {noticed[0]}",
-            mend="mend the images, or leave --strict out",
+            f"refused by --strict: {what}",
+            mend=f"{mend or 'mend the images'}; or leave --strict out",
         )
 
 
@@ -248,7 +252,12 @@ def choose(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # told when the voxels are read
         affine, shape = read_grid(files["t2"], **reading(args))
-    wanted = {"scale": args.scale, "target_voxel": args.target_voxel, "axes": args.axes}
+    wanted = {
+        "scale": args.scale,
+        "target_voxel": args.target_voxel,
+        "axes": args.axes,
+        "path": files["t2"],
+    }
     if args.model:
         chosen = [choose_model(name, None) for name in args.model]
         if args.guide_use == "never":
@@ -259,9 +268,11 @@ def choose(
                 "the models enlarge the same axes",
                 mend="give one --model for slices in-plane and one slice model",
             )
-        grid = target_for(affine, shape, served, **wanted)
+        with _swap_told(affine, files, args):
+            grid = target_for(affine, shape, served, **wanted)
     else:
-        grid = choose_target(affine, shape, **wanted)
+        with _swap_told(affine, files, args):
+            grid = choose_target(affine, shape, **wanted)
         guided = "t1" in files and args.guide_use != "never"
         chosen = presets_for(grid, guided=guided)
     refuse_target(grid, path=files["t2"])
@@ -280,6 +291,35 @@ def choose(
             mend="give it with -g, or a --model without guide",
         )
     return plan, [with_partner(model) for model in used]
+
+
+@contextlib.contextmanager
+def _swap_told(
+    affine: np.ndarray, files: Mapping[str, Path], args: argparse.Namespace
+) -> Iterator[None]:
+    """Where nothing of the T2 is to be enlarged, say if the T1 is the coarser one."""
+    try:
+        yield
+    except NothingToEnlargeError as error:
+        if "t1" not in files:
+            raise
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            t1_affine, _ = read_grid(files["t1"], name="T1", **_of_guide(reading(args)))
+        sizes = voxel_sizes(t1_affine)
+        if sizes.max() <= voxel_sizes(affine).max() * _COARSER:
+            raise
+        raise NothingToEnlargeError(
+            f"{error.what}; the T1 is the coarser one, with {triple_text(sizes)} mm: T1"
+            " and T2 look swapped",
+            path=[files["t2"], files["t1"]],
+            mend="give the coarse T2 with -i and the sharp T1 with -g",
+        ) from error
+
+
+def _of_guide(how: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of `read_volume` that are not for the T2 alone."""
+    return {name: value for name, value in how.items() if name != "frame"}
 
 
 def read_job(
@@ -310,7 +350,7 @@ def read_job(
     """
     guided = any(model.config.guided for model in chosen) and "t1" in files
     how = dict(how or {})
-    of_guide = {name: value for name, value in how.items() if name != "frame"}
+    of_guide = _of_guide(how)
     with noted_warnings() as noticed:
         shape = affine = None
         if guided:
@@ -343,6 +383,7 @@ def read_job(
                 t1,
                 through_plane=model.served.through_plane,
                 strict=strict,
+                model=model.folder.name,
                 path=model.folder / "metadata.json",
             )
     if strict:

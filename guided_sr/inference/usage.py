@@ -71,6 +71,7 @@ def check_usage(
     *,
     through_plane: bool,
     strict: bool,
+    model: str | None = None,
     path: Path | None = None,
 ) -> None:
     """Warn of images outside the range of a preset, or refuse them.
@@ -82,6 +83,7 @@ def check_usage(
         t1: The T1, or `None`.
         through_plane: Whether the preset enlarges the slice axis; else the others.
         strict: Whether to refuse.
+        model: Name of the preset, for messages.
         path: Of the metadata, for messages.
 
     Raises:
@@ -101,5 +103,6 @@ def check_usage(
         usage_range(metadata, path=path),
         measured,
         paths={"t2_mm": t2.path, "t1_mm": None if t1 is None else t1.path},
+        model=model,
         strict=strict,
     )

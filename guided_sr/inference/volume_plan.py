@@ -17,11 +17,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from guided_sr.errors import UnknownScaleError, UsageError
+from guided_sr.errors import PathLike, UnknownScaleError, UsageError
 from guided_sr.physics.cascade_plan import CascadePlan, StageBlur
 from guided_sr.physics.operators import LineOperator, SeparableOperator
 from guided_sr.physics.slice_profile import SliceProfile
-from guided_sr.presets import rows_only, scale_text, served_factors, served_text
+from guided_sr.presets import (
+    model_text,
+    rows_only,
+    scale_text,
+    served_factors,
+    served_text,
+)
 from guided_sr.volumes import (
     Orientation,
     TargetGrid,
@@ -40,12 +46,14 @@ class Served(NamedTuple):
         scale_range: Least and largest factor of the enlarged axes, or `None`.
         stages: Number of stages.
         stage_blur: As in `CascadePlan.create`.
+        name: Of the model, for messages.
     """
 
     scale: tuple[float, float]
     scale_range: tuple[float, float] | None
     stages: int
     stage_blur: StageBlur
+    name: str | None = None
 
     @property
     def through_plane(self) -> bool:
@@ -246,6 +254,7 @@ def target_for(
     scale: float | Sequence[float] | None = None,
     target_voxel: float | None = None,
     axes: str = "auto",
+    path: PathLike | None = None,
 ) -> TargetGrid:
     """The grid of a result that the models at hand can make.
 
@@ -261,6 +270,7 @@ def target_for(
             model.
         target_voxel: As in `choose_target`.
         axes: As in `choose_target`.
+        path: As in `choose_target`.
 
     Raises:
         UsageError: As `choose_target`.
@@ -287,7 +297,7 @@ def target_for(
     if len(models) == 2 and (scale, target_voxel, axes) == (None, None, "auto"):
         scale = _both(affine, models)
     return choose_target(
-        affine, shape, scale=scale, target_voxel=target_voxel, axes=axes
+        affine, shape, scale=scale, target_voxel=target_voxel, axes=axes, path=path
     )
 
 
@@ -365,6 +375,6 @@ def _unserved(asked: object, model: Served) -> UnknownScaleError:
         asked = f"{factors[0]:g}" if both else scale_text(factors)
     known = served_text(model.scale, model.scale_range)
     return UnknownScaleError(
-        f"the model was not trained for scale {asked}; it knows {known}",
+        f"{model_text(model.name)} was not trained for scale {asked}; it knows {known}",
         mend=f"ask for {known}, or take another model",
     )

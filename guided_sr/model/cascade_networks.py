@@ -11,7 +11,12 @@ from guided_sr.errors import UnknownScaleError, UsageError
 from guided_sr.networks.registry import build_backbone, takes_guide
 from guided_sr.physics.back_projection import BackProjection, Method
 from guided_sr.physics.cascade_plan import StageBlur
-from guided_sr.presets import list_presets, served_factors, served_text
+from guided_sr.presets import (
+    list_presets,
+    model_text,
+    served_factors,
+    served_text,
+)
 from guided_sr.runtime import resolve_precision
 
 if TYPE_CHECKING:
@@ -79,7 +84,8 @@ class CascadeNetworks:
         if factors is None:
             known = served_text(self.scale, self.scale_range)
             raise UnknownScaleError(
-                f"the model was not trained for scale {scale}; it knows {known}",
+                f"{model_text(self.name)} was not trained for scale {scale}; it knows"
+                f" {known}",
                 mend=f"presets are {', '.join(list_presets())}; or train with"
                 " fit_external",
             )

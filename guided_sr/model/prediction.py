@@ -31,7 +31,7 @@ def served_by(model: LearningModel) -> Served:
         UsageError: If it has no weights yet.
     """
     scale = model.known_scale()
-    return Served(scale, model.scale_range, model.stages, model.stage_blur)
+    return Served(scale, model.scale_range, model.stages, model.stage_blur, model.name)
 
 
 def predict_volume(

@@ -196,7 +196,8 @@ class GuidedSRModel(LearningModel):
             )
         if strict is not None:
             known = usage_range(self.metadata)
-            check_range(known, inputs.measured(), paths={}, strict=strict)
+            measured = inputs.measured()
+            check_range(known, measured, paths={}, model=self.name, strict=strict)
         if use is not None:
             model = model._best_use(inputs, use, strict=bool(strict))
         stack, _ = model.predict_inputs(inputs, back_projection=how, progress=progress)
@@ -227,7 +228,9 @@ class GuidedSRModel(LearningModel):
             )
         with noted_warnings() as noticed:
             low = read_examined(t2, name="T2")
-            grid = target_for(low.affine, low.data.shape, served, **wanted)
+            grid = target_for(
+                low.affine, low.data.shape, served, path=low.path, **wanted
+            )
             if target_shape is not None:
                 grid = with_in_plane_shape(grid, target_shape)
             refuse_target(grid, path=low.path)
@@ -246,6 +249,7 @@ class GuidedSRModel(LearningModel):
                         guide,
                         through_plane=one.through_plane,
                         strict=strict,
+                        model=model.name,
                     )
         return predict_volume(
             inputs,

@@ -4,6 +4,7 @@ from guided_sr.presets.entries import describe_preset, is_packaged, list_presets
 from guided_sr.presets.fetch import cache_home, cached_folder, fetch_preset
 from guided_sr.presets.hub import hub_preset, is_on_hub
 from guided_sr.presets.scales import (
+    model_text,
     rows_only,
     scale_text,
     served_factors,
@@ -33,6 +34,7 @@ __all__ = [
     "is_packaged",
     "list_presets",
     "locate_preset",
+    "model_text",
     "preset_state",
     "read_config",
     "read_metadata",

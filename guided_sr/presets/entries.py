@@ -15,6 +15,7 @@ from guided_sr.errors import UnknownPresetError
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 
 _KEY_LENGTH = 12
+_NEAR = 0.75  # likeness of names that is taken for a slip of the hand
 
 
 @functools.cache
@@ -41,7 +42,7 @@ def describe_preset(name: str) -> dict[str, Any]:
         UnknownPresetError: If there is none of that name.
     """
     if name not in registry():
-        near = get_close_matches(name, list_presets(), n=1, cutoff=0.9)
+        near = get_close_matches(name, list_presets(), n=1, cutoff=_NEAR)
         meant = f"did you mean {near[0]}? " if near else ""
         raise UnknownPresetError(
             f"there is no preset {name!r}",

@@ -57,6 +57,11 @@ def served_factors(
     return scale if scale_range is None else factors
 
 
+def model_text(name: str | None) -> str:
+    """A model in a sentence: ``"the model grdn_t2_x4"``, or without its name."""
+    return f"the model {name}" if name else "the model"
+
+
 def scale_text(scale: Sequence[float] | None) -> str:
     """``"4"`` for a scale of both axes, ``"4x1"`` for one of each."""
     if scale is None:

@@ -97,6 +97,7 @@ def check_range(
     measured: Mapping[str, Sequence[float]],
     *,
     paths: Mapping[str, Path | None],
+    model: str | None = None,
     strict: bool = False,
 ) -> None:
     """Warn of images outside the range of a preset, or refuse them.
@@ -105,6 +106,7 @@ def check_range(
         known: The range; `None` refuses nothing.
         measured: As in `UsageRange.faults`.
         paths: File behind each value, by the name of the range.
+        model: Name of the model, for the message.
         strict: Whether to refuse.
 
     Raises:
@@ -113,6 +115,8 @@ def check_range(
     if known is None:
         return
     for name, fault in known.faults(measured).items():
+        if model:
+            fault = f"{fault} ({model})"
         if strict:
             raise DataError(
                 fault,

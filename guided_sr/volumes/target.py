@@ -12,10 +12,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from guided_sr.errors import UsageError
+from guided_sr.errors import PathLike, UsageError
 from guided_sr.volumes.geometry import slice_axis, target_affine, voxel_sizes
 
-__all__ = ["AXES", "TargetGrid", "choose_target", "triple_text"]
+__all__ = [
+    "AXES",
+    "NothingToEnlargeError",
+    "TargetGrid",
+    "choose_target",
+    "triple_text",
+]
 
 AXES = ("auto", "in-plane", "slice")
 COARSE_MM = 1.2
@@ -73,6 +79,10 @@ class TargetGrid:
         return [a for a in range(3) if self.target_shape[a] > self.shape[a]]
 
 
+class NothingToEnlargeError(UsageError):
+    """All voxels of the T2 are as fine as those that the result would have (64)."""
+
+
 def choose_target(
     affine: np.ndarray,
     shape: Sequence[int],
@@ -80,6 +90,7 @@ def choose_target(
     scale: float | Sequence[float] | None = None,
     target_voxel: float | None = None,
     axes: str = "auto",
+    path: PathLike | None = None,
 ) -> TargetGrid:
     """Choose the grid of a result.
 
@@ -91,14 +102,15 @@ def choose_target(
             for the latter on an isotropic grid.
         target_voxel: Voxel size in mm for all axes that are coarser.
         axes: ``"auto"``, or the one group to enlarge: ``"in-plane"`` or ``"slice"``.
+        path: Of the T2, for messages.
 
     Returns:
         The grid. With neither `scale` nor `target_voxel`, axes over 1.2 mm go to
         1 mm, or to the T2's finest voxel where that is larger.
 
     Raises:
-        UsageError: If options contradict each other, an axis would become coarser, or
-            nothing would be enlarged.
+        NothingToEnlargeError: If no voxel is larger than those of the result.
+        UsageError: If options contradict each other, or an axis would become coarser.
     """
     if axes not in AXES:
         raise UsageError(
@@ -122,9 +134,10 @@ def choose_target(
                 factors[axis] = sizes[axis] / wanted
         reason = f"voxels over {limit:.3g} mm go to {wanted:.3g} mm"
         if not (factors > 1.0).any():
-            raise UsageError(
+            raise NothingToEnlargeError(
                 f"nothing to enlarge: the T2 has voxels of {triple_text(sizes)} mm"
                 + ("" if axes == "auto" else f", axes {axes}"),
+                path=path,
                 mend="see that this is the T2, not the T1; give a factor with --scale,"
                 " a smaller --target-voxel"
                 + ("" if axes == "auto" else ", or other axes with their own model"),

@@ -88,6 +88,7 @@ def test_a_factor_out_of_the_range_names_the_range(
     assert main(["check", *thick_files, *more]) == 64
     told = capsys.readouterr().err
     assert "not trained for scale 8; it knows 2 to 6 along the slice axis" in told
+    assert f"the model {slice_dir} was not" in told
 
 
 def test_a_scale_without_preset_is_said_as_it_was_given(
@@ -97,6 +98,25 @@ def test_a_scale_without_preset_is_said_as_it_was_given(
     told = capsys.readouterr().err
     assert "no preset was trained for scale 9 along the slice axis" in told
     assert "known are 1.2 to 6 along the slice axis (grdn_t2_slice" in told
+    assert "Mend: give a factor that is served with --scale, or the voxels" in told
+    assert "--target-voxel" in told
+
+
+def test_a_t1_in_the_place_of_the_t2_is_said_to_be(
+    nifti_pair: Any, no_framework: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fine, coarse = str(nifti_pair.t1), str(nifti_pair.t2)
+    assert main(["check", "-i", fine, "-g", coarse]) == 64
+    told = capsys.readouterr().err
+    assert "nothing to enlarge: the T2 has voxels of 1 x 1 x 1 mm" in told
+    assert (
+        "the T1 is the coarser one, with 1 x 1 x 4 mm: T1 and T2 look swapped" in told
+    )
+    assert f"swapped: {fine}, {coarse}. Mend: give the coarse T2 with -i" in told
+    assert main(["check", "-i", fine, "-g", fine]) == 64
+    told = capsys.readouterr().err
+    assert "swapped" not in told
+    assert f"mm: {fine}. Mend: " in told
 
 
 def test_voxels_finer_than_anything_useful_are_the_first_warning(
@@ -135,7 +155,8 @@ def test_slices_of_any_usual_thickness_have_a_packaged_preset(
     assert main(["check", *pair, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["models"] == ["grdn_t2_slice"]
-    beyond = [line for line in told["warnings"] if "the model is for 2 to 6" in line]
+    words = "the model is for 2 to 6 (grdn_t2_slice)"
+    beyond = [line for line in told["warnings"] if words in line]
     assert bool(beyond) is (slices_mm < 2.0)
 
 

@@ -95,6 +95,25 @@ def test_no_command_prints_help_and_is_a_usage_error(
 
 
 @pytest.mark.parametrize(
+    ("arguments", "command"),
+    [
+        (["run", "--input", "t2.nii"], "run"),
+        (["models", "verify", "--input", "t2.nii"], "models verify"),
+        (["--input", "t2.nii", "info"], ""),
+    ],
+)
+def test_an_unknown_option_points_to_the_help_of_its_command(
+    arguments: list[str], command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 64
+    told = capsys.readouterr().err
+    if command:
+        assert "unrecognized arguments: --input" in told
+    place = " ".join(["guided-sr", *command.split(), "--help"])
+    assert told.endswith(f"Mend: see {place}.\n")
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         ["swim"],

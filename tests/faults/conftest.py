@@ -149,6 +149,7 @@ class Scene:
         assert ran.last.startswith(f"ERROR [{tag}] "), ran.err
         for word in (*words, str(self.t2 if path is None else path), "Mend: "):
             assert word in ran.last
+        assert ran.last.count("Mend: ") == 1, ran.last
         assert "Traceback" not in ran.err
         assert ran.out == ""
         assert contents(self.folder) == before

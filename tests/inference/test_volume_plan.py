@@ -88,3 +88,8 @@ def test_an_exact_size_in_plane():
     assert with_in_plane_shape(grid, (41, 49)).target_shape == (41, 49, 6)
     with pytest.raises(UsageError, match="not finer"):
         with_in_plane_shape(grid, (19, 49))
+
+
+def test_a_model_that_does_not_serve_a_factor_is_named():
+    with pytest.raises(UnknownScaleError, match="the model mine was not trained for"):
+        plan((1, 1, 4), (20, 24, 10), [SLICES._replace(name="mine")], scale=7)

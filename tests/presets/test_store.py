@@ -49,6 +49,27 @@ def test_an_unknown_name_lists_the_known_ones(monkeypatch):
     assert list_presets() == ["a_x2", "b_x4"]
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("grdn_x4", "grdn_t2_x4"),
+        ("grdn-t2-x2", "grdn_t2_x2"),
+        ("grdn_t2_slices", "grdn_t2_slice"),
+        ("grdn_t2_x4_ligth", "grdn_t2_x4_light"),
+    ],
+)
+def test_a_slip_of_the_hand_is_understood(typed, meant):
+    with pytest.raises(UnknownPresetError, match=rf"did you mean {meant}\? choose"):
+        locate_preset(typed)
+
+
+@pytest.mark.parametrize("typed", ["my_model", "srcnn", "x4", "t2"])
+def test_a_name_like_none_is_not_guessed_at(typed):
+    with pytest.raises(UnknownPresetError) as refusal:
+        locate_preset(typed)
+    assert "did you mean" not in str(refusal.value)
+
+
 def test_a_folder_without_configuration_is_no_preset(tmp_path):
     with pytest.raises(UnknownPresetError, match=r"no config\.json"):
         locate_preset(tmp_path)

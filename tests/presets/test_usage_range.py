@@ -75,6 +75,12 @@ def test_what_lies_outside_is_told_with_the_range(known, name, value, words):
     assert str(T2) in str(refusal.value)
 
 
+def test_the_model_is_named_where_it_has_a_name(known):
+    words = r"the model is for 1\.8 to 2\.2 \(mine\)\. Mend: "
+    with pytest.raises(DataError, match=words):
+        check_range(known, {"factors": (3.0,)}, paths={}, model="mine", strict=True)
+
+
 @pytest.mark.parametrize("name", list_presets())
 def test_every_packaged_preset_tells_its_range(name):
     known = usage_range(read_metadata(locate_preset(name)))

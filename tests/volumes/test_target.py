@@ -76,6 +76,11 @@ def test_what_makes_no_sense_is_refused(options, message):
         grid(0.5, 0.5, 4, **options)
 
 
+def test_where_nothing_is_to_be_enlarged_the_file_is_named():
+    with pytest.raises(UsageError, match=r"1 x 1 x 1 mm: t2\.nii\.gz\. Mend: see"):
+        grid(1, 1, 1, path="t2.nii.gz")
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     sizes=st.tuples(*[st.floats(0.3, 6.0)] * 3),
