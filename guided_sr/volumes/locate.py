@@ -77,7 +77,7 @@ def _refuse_foreign(path: Path, name: str) -> None:
     suffix = suffix_of(path)
     packed = is_gzip(path)
     start = b"" if packed else read_head(path, 400, name=name)
-    if b"annex/objects/" in start[:200]:
+    if b"annex/objects/" in start[:200] and b"\0" not in start:  # a pointer is text
         raise _not_fetched(path, name)
     if start.startswith(b"version https://git-lfs"):
         raise MissingInputError(

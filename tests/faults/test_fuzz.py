@@ -10,7 +10,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from guided_sr.errors import GuidedSRError, GuidedSRWarning
@@ -77,6 +77,7 @@ def test_any_348_bytes_are_read_or_refused(tmp_path, image, junk, keep):
     ),
     name=st.sampled_from(["t2.nii", "t2.nii.gz"]),
 )
+@example(changes={"descrip": b"annex/objects/"}, name="t2.nii")
 @SETTINGS
 def test_any_values_of_any_fields_are_read_or_refused(tmp_path, image, changes, name):
     head = np.frombuffer(image[:348], nib.Nifti1Header().template_dtype).copy()
