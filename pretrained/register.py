@@ -169,8 +169,10 @@ RANGES = (
 
 
 def usage(recipe: Recipe) -> str:
-    """The images a preset is for, in words."""
+    """The images a preset is for, in words; one of a single factor has no others."""
     given = recipe.usage().get("range", {})
+    if recipe.scale_range is None:
+        given.pop("factors", None)
     told = [
         words.format("{:g} to {:g}".format(*given[name]))
         for name, words in RANGES
