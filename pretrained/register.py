@@ -75,6 +75,20 @@ attribution as above.
 Range of use: {usage}. Nothing is known of children, tumours or strong motion.{guide}
 """
 
+FAILURES = """
+## Where it fails
+
+![Squares of painted heads where {name} fails]({picture})
+
+Painted heads that no preset has learnt from: the worst square of the slice that gains
+least in the stress set below{others}; and the lesion
+of 5 pixels or more that is kept least. PSNR is of the whole slice. From
+`python pretrained/failures.py --label-maps MAPS {name}`.
+"""
+
+OTHERS = """; the same head with the T1 of another person, which is left out
+unless one insists; the disc in the T1 alone that leaks most, and what it changes"""
+
 MISPLACED = """ A T1 that
 is off by a millimetre or more costs much of the gain, and mostly more than it brings
 (*T1 shifted by 1 mm* in the stress set; the paper loses 1.4 dB for 1 mm)."""
@@ -94,6 +108,8 @@ the 60 central axial slices, mean over {folds} folds with the range of the folds
 NOT_MEASURED = "Leave-one-out was not run for this preset: look at docs/benchmarks."
 
 LABEL = "recipe"
+
+PICTURE = "failures.png"
 
 FOUND_BY_EVAL = ("honesty.json", "stress.jsonl")
 
@@ -121,6 +137,14 @@ def _mean(values: list[float], digits: int) -> str:
     mean = sum(values) / len(values)
     spread = f"{min(values):.{digits}f}–{max(values):.{digits}f}"
     return f"{mean:.{digits}f} ({spread})"
+
+
+def where_it_fails(folder: Path, *, guided: bool) -> str:
+    """The picture that `failures.py` has drawn, if it has, and what it shows."""
+    if not (folder / PICTURE).exists():
+        return ""
+    others = OTHERS if guided else ""
+    return FAILURES.format(name=folder.name, picture=PICTURE, others=others)
 
 
 def honest_detail(folder: Path, name: str) -> str:
@@ -271,6 +295,7 @@ def main() -> None:
             replace_json(folder / "metadata.json", metadata)
         (folder / "README.md").write_text(
             card(folder, recipe, config, metadata, figures(runs, folder.name))
+            + where_it_fails(folder, guided=config.guided)
             + honest_detail(args.runs.parent, folder.name),
             encoding="utf-8",
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 from sphinx.application import Sphinx
@@ -50,12 +51,19 @@ fit](../concepts/guide_and_limits.md#a-trade), `_noguide` takes no T1, and `slic
 enlarges the slice axis. `guided-sr models path NAME` prints where the files lie.
 """
 NUMBER = r"([\d.]+)"
+PICTURE = "failures.png"
 
 
 def card_of(name: str) -> str:
     """The model card without the header that model hubs read."""
     text = (locate_preset(name) / "README.md").read_text("utf-8")
+    text = text.replace(f"({PICTURE})", f"({picture_of(name)})")
     return re.sub(r"\A---\n.*?\n---\n+", "", text, flags=re.DOTALL)
+
+
+def picture_of(name: str) -> str:
+    """Name of the card's picture beside its page."""
+    return f"{name}_{PICTURE}"
 
 
 def figures_of(card: str) -> list[str]:
@@ -105,6 +113,8 @@ def write_pages(app: Sphinx) -> None:
         path = folder / f"{name}.md"
         if not path.is_file() or path.read_text("utf-8") != text:
             path.write_text(text, "utf-8")
+    for name in names:
+        shutil.copy2(locate_preset(name) / PICTURE, folder / picture_of(name))
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

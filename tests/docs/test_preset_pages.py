@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from guided_sr.presets import list_presets
+from guided_sr.presets import list_presets, locate_preset
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -27,7 +27,12 @@ def test_every_preset_has_a_row_and_a_card(pages: ModuleType) -> None:
     for name, row in zip(list_presets(), rows, strict=True):
         assert row.startswith(f"| [{name}]({name}.md) |")
         assert row.count("|") == header.count("|") == rule.count("|")
-        assert pages.card_of(name).startswith(f"# {name}\n")
+        card = pages.card_of(name)
+        assert card.startswith(f"# {name}\n")
+        assert f"]({pages.picture_of(name)})" in card
+        assert (locate_preset(name) / pages.PICTURE).is_file()
+        assert "## Honest detail" in card
+        assert "## Stress set" in card
 
 
 def test_figures_are_read_from_a_card(pages: ModuleType) -> None:
