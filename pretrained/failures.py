@@ -15,7 +15,7 @@ import argparse
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -149,7 +149,9 @@ def of_discs(model: GuidedSRModel, maps: Mapping[str, Labels]) -> list[Failure]:
         leaks = [one for one in found if one.seen_in == "t1"]
         one = max(leaks, key=lambda f: abs(f.figures["leak"] * f.disc.contrast))
         t2, t1, units = _slice(known[one.scene], one.disc, scale)
-        with_disc = units[1].inverse(with_discs(units[1].forward(t1), [_in(one.disc)]))
+        with_disc = units[1].inverse(
+            with_discs(units[1].forward(t1), [replace(one.disc, index=0)])
+        )
         low = degrade(t2, scale)
         ours = predict(low, with_disc)
         what = f"disc of {one.disc.diameter:g} px in the T1 alone:\n"
@@ -160,7 +162,9 @@ def of_discs(model: GuidedSRModel, maps: Mapping[str, Labels]) -> list[Failure]:
     kept = [one for one in found if one.seen_in == "t2" and one.disc.diameter >= 5.0]
     one = min(kept, key=lambda f: f.figures["mean"])
     t2, t1, units = _slice(known[one.scene], one.disc, scale)
-    truth = units[0].inverse(with_discs(units[0].forward(t2), [_in(one.disc)]))
+    truth = units[0].inverse(
+        with_discs(units[0].forward(t2), [replace(one.disc, index=0)])
+    )
     low = degrade(truth, scale)
     what = f"lesion of {one.disc.diameter:g} px in the T2 alone:\n"
     what += f"{one.figures['mean']:.0%} of its mean contrast kept"
@@ -174,11 +178,6 @@ def _slice(scene: Scene, disc: Disc, scale: tuple[float, float]) -> tuple:
     units = fit_intensity(t2, name="T2"), fit_intensity(t1, name="T1")
     part = slice(disc.index, disc.index + 1)
     return t2[part], t1[part], units
-
-
-def _in(disc: Disc) -> Disc:
-    """The disc in a stack of its slice alone."""
-    return Disc(0, disc.row, disc.column, disc.diameter, disc.contrast)
 
 
 def draw(path: Path, rows: list[Failure]) -> None:

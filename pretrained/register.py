@@ -86,8 +86,9 @@ of 5 pixels or more that is kept least. PSNR is of the whole slice. From
 `python pretrained/failures.py --label-maps MAPS {name}`.
 """
 
-OTHERS = """; the same head with the T1 of another person, which is left out
-unless one insists; the disc in the T1 alone that leaks most, and what it changes"""
+OTHERS = """; the same head with the T1 of another person, which is nearly
+always left out unless one insists; the disc in the T1 alone that leaks most, and what
+it changes"""
 
 MISPLACED = """ A T1 that
 is off by a millimetre or more costs much of the gain, and mostly more than it brings

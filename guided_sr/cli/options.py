@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from guided_sr.cli.console import RESEARCH_USE
@@ -140,6 +141,11 @@ def reading(args: argparse.Namespace) -> dict[str, Any]:
         "assume_affine": args.assume_affine or None,
     }
     return {name: value for name, value in given.items() if value is not None}
+
+
+def of_guide(how: Mapping[str, Any]) -> dict[str, Any]:
+    """Those options of `reading` that are not for the T2 alone."""
+    return {name: value for name, value in how.items() if name != "frame"}
 
 
 def add_compute(parser: argparse.ArgumentParser, *, precision: bool = True) -> None:

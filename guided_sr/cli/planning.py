@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import math
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,8 @@ from guided_sr.cli.choose import (
     with_partner,
     without_guide,
 )
-from guided_sr.cli.options import reading
+from guided_sr.cli.options import of_guide, reading
+from guided_sr.cli.swapped import swap_told
 from guided_sr.errors import DataError, UsageError, noted_warnings, split_mend
 from guided_sr.inference.cost import memory_gib, network_pixels, seconds
 from guided_sr.inference.guide import check_guide
@@ -48,9 +48,7 @@ from guided_sr.volumes.plausible import (
     read_examined,
     refuse_target,
 )
-from guided_sr.volumes.target import NothingToEnlargeError, triple_text
-
-_COARSER = 1.01  # than the T2
+from guided_sr.volumes.target import triple_text
 
 _SIDECAR = 1 << 16  # bytes, amply
 
@@ -268,10 +266,10 @@ def choose(
                 "the models enlarge the same axes",
                 mend="give one --model for slices in-plane and one slice model",
             )
-        with _swap_told(affine, files, args):
+        with swap_told(affine, files, args):
             grid = target_for(affine, shape, served, **wanted)
     else:
-        with _swap_told(affine, files, args):
+        with swap_told(affine, files, args):
             grid = choose_target(affine, shape, **wanted)
         guided = "t1" in files and args.guide_use != "never"
         chosen = presets_for(grid, guided=guided)
@@ -291,35 +289,6 @@ def choose(
             mend="give it with -g, or a --model without guide",
         )
     return plan, [with_partner(model) for model in used]
-
-
-@contextlib.contextmanager
-def _swap_told(
-    affine: np.ndarray, files: Mapping[str, Path], args: argparse.Namespace
-) -> Iterator[None]:
-    """Where nothing of the T2 is to be enlarged, say if the T1 is the coarser one."""
-    try:
-        yield
-    except NothingToEnlargeError as error:
-        if "t1" not in files:
-            raise
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            t1_affine, _ = read_grid(files["t1"], name="T1", **_of_guide(reading(args)))
-        sizes = voxel_sizes(t1_affine)
-        if sizes.max() <= voxel_sizes(affine).max() * _COARSER:
-            raise
-        raise NothingToEnlargeError(
-            f"{error.what}; the T1 is the coarser one, with {triple_text(sizes)} mm: T1"
-            " and T2 look swapped",
-            path=[files["t2"], files["t1"]],
-            mend="give the coarse T2 with -i and the sharp T1 with -g",
-        ) from error
-
-
-def _of_guide(how: Mapping[str, Any]) -> dict[str, Any]:
-    """Options of `read_volume` that are not for the T2 alone."""
-    return {name: value for name, value in how.items() if name != "frame"}
 
 
 def read_job(
@@ -350,13 +319,13 @@ def read_job(
     """
     guided = any(model.config.guided for model in chosen) and "t1" in files
     how = dict(how or {})
-    of_guide = _of_guide(how)
+    guide_how = of_guide(how)
     with noted_warnings() as noticed:
         shape = affine = None
         if guided:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                affine, shape = read_grid(files["t1"], name="T1", **of_guide)
+                affine, shape = read_grid(files["t1"], name="T1", **guide_how)
         warn_of_needless_voxels(plan.grid, affine, path=files["t2"])
         needed = memory_gib(plan, shape, maps=maps)
         memory.refuse_short_memory(needed, what="the result", path=files["t2"])
@@ -364,7 +333,7 @@ def read_job(
         fit_intensity(t2.data, name="T2", path=t2.path)
         t1 = overlap = None
         if guided:
-            t1 = read_examined(files["t1"], name="T1", **of_guide)
+            t1 = read_examined(files["t1"], name="T1", **guide_how)
             fit_intensity(t1.data, name="T1", path=t1.path)
             check_guide(t1, t2, plan.grid)
             overlap = overlap_fraction(
