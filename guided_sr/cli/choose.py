@@ -201,9 +201,7 @@ def with_partner(model: Chosen) -> Chosen:
     Raises:
         GuidedSRError: If the partner's files are damaged or cannot be had.
     """
-    name = None
-    if model.config.guided:
-        name = unguided_partner(model.folder.name, model.config.weights)
+    name = unguided_partner(model.folder.name, model.config)
     if name is None:
         return model
     return dataclasses.replace(model, unguided=choose_model(name, model.scale))

@@ -49,7 +49,7 @@ class CascadeNetworks:
         self.learnt: dict[str, Any] = {}
         self.name: str | None = None
         self.weights: dict[str, str] = {}
-        self.unguided: LearningModel | None = None
+        self.unguided: LearningModel | str | None = None
         self.build()
 
     def build(self) -> keras.Model:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 
@@ -17,6 +17,9 @@ from guided_sr.training.callbacks import ResidualCallback
 from guided_sr.training.options import TrainingOptions
 from guided_sr.training.schedule import PlateauSchedule
 from guided_sr.training.validation import decisions
+
+if TYPE_CHECKING:
+    from guided_sr.model.learning import LearningModel
 
 SUPERVISED_DEFAULTS: dict[str, Any] = {"patch_size": 64, "augmentation": SUPERVISED}
 INTERNAL: dict[str, Any] = {
@@ -70,6 +73,7 @@ class Start:
         scale_range: Least and largest factor they serve, or `None`.
         usage: The images they were made for, the ``range`` of their metadata, or
             `None`.
+        unguided: What takes their place where a T1 does not help, as the model's.
     """
 
     networks: Sequence[keras.Model]
@@ -77,6 +81,7 @@ class Start:
     back_projection: BackProjection
     scale_range: tuple[float, float] | None = None
     usage: Mapping[str, Any] | None = None
+    unguided: LearningModel | str | None = None
 
     def spread(self, scale: Any, stages: int | None) -> Start:
         """A network that serves one step, as the start of a whole cascade.
@@ -99,7 +104,12 @@ class Start:
             return self
         networks = list(self.networks) * stages
         return replace(
-            self, networks=networks, scale=factors, scale_range=None, usage=None
+            self,
+            networks=networks,
+            scale=factors,
+            scale_range=None,
+            usage=None,
+            unguided=None,
         )
 
     def check(

@@ -14,7 +14,6 @@ from guided_sr.inference.guide_test import (
 )
 from guided_sr.inference.volume import Cascade
 from guided_sr.model import preset
-from guided_sr.presets.partners import unguided_partner
 
 if TYPE_CHECKING:
     from guided_sr.model.learning import LearningModel
@@ -58,20 +57,18 @@ def partner_of(model: Model) -> Model | None:
     """The model without guide beside a guided one, loaded when first asked for.
 
     Args:
-        model: A packaged preset, or a model whose ``unguided`` has been set.
+        model: A packaged preset, one that began as such, or a model whose ``unguided``
+            has been set.
 
     Raises:
         UsageError: If that is guided itself, or works in other stages.
         GuidedSRError: If the preset cannot be loaded.
     """
-    if not model.guided:
+    if not model.guided or model.unguided is None:
         return None
-    if model.unguided is None:
-        name = unguided_partner(model.name, model.weights)
-        if name is None:
-            return None
+    if isinstance(model.unguided, str):
         precision = model.dtype.removeprefix("mixed_")
-        model.unguided = preset.load(type(model), name, precision=precision)
+        model.unguided = preset.load(type(model), model.unguided, precision=precision)
     partner = model.unguided
     if partner.guided or (partner.stages, partner.stage_blur) != (
         model.stages,

@@ -315,6 +315,7 @@ class LearningModel(CascadeNetworks):
             model.back_projection,
             model.scale_range,
             model.metadata.get("range"),
+            model.unguided,
         ).spread(scale, stages)
         return start, start.check(self.build, scale, stages, self.back_projection)
 
@@ -339,6 +340,7 @@ class LearningModel(CascadeNetworks):
         self.networks, histories = learn()
         self.scale, self.scale_range = subjects[0].plan.scale, None
         self.name, self.weights, self.metadata = None, {}, {}
+        self.unguided = None if start is None else start.unguided
         held_out = [decision.record() for decision in decisions(histories)]
         self.learnt = {"held_out": held_out} if held_out else {}
         return histories

@@ -19,6 +19,7 @@ from guided_sr.networks.preset_files import (
 from guided_sr.networks.weights import half_precision, load_weights
 from guided_sr.physics.back_projection import BackProjection
 from guided_sr.presets import PresetConfig, locate_preset, read_config, read_metadata
+from guided_sr.presets.partners import is_known, unguided_partner
 from guided_sr.presets.schema import BackboneConfig, BackProjectionConfig
 from guided_sr.presets.store import weights_files
 from guided_sr.presets.usage_range import usage_range
@@ -65,6 +66,7 @@ def load(
     model.scale, model.scale_range = config.scale, config.scale_range
     model.name = folder.name
     model.weights = dict(config.weights)
+    model.unguided = unguided_partner(folder.name, config)
     model.metadata = read_metadata(folder)
     usage_range(model.metadata, path=folder / "metadata.json")
     return model
@@ -95,6 +97,7 @@ def save(
         stages=model.stages,
         stage_blur=model.stage_blur,
         back_projection=BackProjectionConfig(**vars(model.back_projection)),
+        unguided=_name_of(model.unguided),
         weights=digests,
     )
     details = {
@@ -109,6 +112,13 @@ def save(
     write_description(folder, config, details)
     model.name, model.weights, model.metadata = folder.name, digests, details
     return folder
+
+
+def _name_of(partner: LearningModel | str | None) -> str | None:
+    """A known preset's name; `None` for a model of the user's own."""
+    if partner is None or isinstance(partner, str):
+        return partner
+    return partner.name if is_known(partner.name, partner.weights) else None
 
 
 def _as_loaded(model: GuidedSRModel, *, half: bool) -> GuidedSRModel:

@@ -62,6 +62,8 @@ class PresetConfig(BaseModel):
         stages: Number of stages.
         stage_blur: As in `CascadePlan.create`.
         back_projection: What follows each stage.
+        unguided: Name of the preset that takes its place where a T1 does not help;
+            `None` where there is none, or where it goes by the preset's own name.
         weights: sha256 of each weights file, by file name.
     """
 
@@ -76,6 +78,7 @@ class PresetConfig(BaseModel):
     stages: int = Field(ge=1, le=16)
     stage_blur: Literal["consistent"] | float = "consistent"
     back_projection: BackProjectionConfig = BackProjectionConfig()
+    unguided: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{1,64}$")
     weights: dict[Annotated[str, Field(pattern=r"^stage_\d{1,2}\.weights\.h5$")], str]
 
     @model_validator(mode="after")

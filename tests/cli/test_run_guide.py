@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from guided_sr import degrade, head_phantom
+from guided_sr import GuidedSRModel, degrade, head_phantom
 from guided_sr.cli.main import main
 from guided_sr.inference.worth import worth_text
 from guided_sr.volumes import target_affine, write_volume
@@ -60,6 +60,18 @@ def test_a_t1_that_fits_is_used_and_maps_are_written(
     assert (scans / "right_guide_influence.nii.gz").is_file()
     assert run(scans, "t1.nii.gz", "right.nii.gz") == 0
     assert "up to date" in capsys.readouterr().err
+
+
+def test_the_t1_of_a_model_that_began_as_a_preset_is_put_to_the_test(
+    scans: Path, tmp_path: Path
+) -> None:
+    GuidedSRModel.from_preset("grdn_t2_x4").save_preset(tmp_path / "mine")
+    mine = str(tmp_path / "mine")
+    assert run(scans, "moved.nii.gz", "mine.nii.gz", "--model", mine) == 0
+    known = sidecar(scans, "mine.nii.gz")
+    assert not known["guide_use"]["used"]
+    assert known["model"]["name"] == "grdn_t2_x4_noguide"
+    assert known["model"]["in_place_of"]["name"] == "mine"
 
 
 def test_a_t1_that_does_not_fit_is_left_out_and_that_is_remembered(

@@ -11,7 +11,7 @@ GUIDED = [name for name in list_presets() if not name.endswith("_noguide")]
 @pytest.mark.parametrize("name", GUIDED)
 def test_every_guided_preset_has_a_partner_that_works_in_its_stages(name):
     config = read_config(locate_preset(name))
-    partner = unguided_partner(name, config.weights)
+    partner = unguided_partner(name, config)
     assert partner is not None
     other = read_config(locate_preset(partner))
     assert config.guided
@@ -26,5 +26,17 @@ def test_a_variant_has_the_partner_of_the_preset_itself(variant):
 
 
 def test_a_model_that_is_only_called_like_a_preset_has_none():
-    assert unguided_partner("grdn_t2_x4", {"stage_1.weights.h5": "0"}) is None
-    assert unguided_partner(None, {}) is None
+    config = read_config(locate_preset("grdn_t2_x4"))
+    other = config.model_copy(update={"weights": {"stage_1.weights.h5": "0"}})
+    assert unguided_partner("grdn_t2_x4", other) is None
+    assert unguided_partner("my_model", config) is None
+
+
+def test_a_model_of_ones_own_has_the_one_that_its_configuration_names():
+    config = read_config(locate_preset("grdn_t2_x4"))
+    named = config.model_copy(update={"unguided": "grdn_t2_x4_noguide"})
+    assert unguided_partner("my_model", named) == "grdn_t2_x4_noguide"
+    gone = config.model_copy(update={"unguided": "of_another_version"})
+    assert unguided_partner("my_model", gone) is None
+    without = named.model_copy(update={"guided": False})
+    assert unguided_partner("my_model", without) is None

@@ -11,6 +11,7 @@ import pytest
 
 from guided_sr import GuidedSRModel, degrade, head_phantom
 from guided_sr.errors import DataError, GuidedSRWarning, UsageError, WeightsError
+from guided_sr.model.guide_use import partner_of
 from guided_sr.training.validation import Decision, KeepBest, decisions
 
 SHORT = {
@@ -96,6 +97,28 @@ def test_fine_tuning_is_never_worse_on_the_held_out_slices(model, trained, pair)
         assert len(seen) == decision.epochs == 3
         assert len(set(history.history["held_out_psnr_before"])) == 1
         assert decision.kept == max(decision.before, *seen)
+
+
+def test_the_partner_of_the_start_is_kept_by_the_model_and_where_it_is_saved(
+    pair, tmp_path
+):
+    model = GuidedSRModel.from_preset("grdn_t2_x2_light", precision="float32")
+    once = {**SHORT, "max_steps": 1}
+    model.fit_external([pair], init=model, **once)
+    assert partner_of(model).name == "grdn_t2_x2_noguide"
+    model.save_preset(tmp_path / "tuned")
+    again = GuidedSRModel.from_preset(tmp_path / "tuned", precision="float32")
+    assert partner_of(again).weights == partner_of(model).weights
+    again.unguided.name = "of_my_own"
+    again.save_preset(tmp_path / "mine")
+    assert GuidedSRModel.from_preset(tmp_path / "mine").unguided is None
+
+
+def test_what_learns_from_nothing_has_no_partner(pair, tiny):
+    model = GuidedSRModel(precision="float32", **tiny)
+    model.unguided = "grdn_t2_x2_noguide"
+    model.fit_external([pair], scale=2, stages=1, **{**SHORT, "max_steps": 1})
+    assert partner_of(model) is None
 
 
 def test_the_range_of_the_start_is_kept_by_the_model_and_where_it_is_saved(
