@@ -22,6 +22,9 @@ _DEFAULTS = {
     "batch_size": "32; 16 with --init",
     "patch_size": "48",
     "learning_rate": "0.001; 0.0003 with --init",
+    "loss": "l1; that of --init",
+    "guide_jitter_mm": "0; that of --init",
+    "guide_noise": "0; that of --init",
 }
 
 
@@ -35,9 +38,9 @@ def add_parser(parts: Any, common: argparse.ArgumentParser) -> None:
         description="Learn from pairs of a low-resolution T2 and its T1. The T2s are"
         " taken as they are, already low-resolution: they are the targets, and what the"
         " network sees is made from them. With --init, a model is fine-tuned: some"
-        " slices are held out, and each stage keeps the weights that restore them best,"
-        " the old ones included. Running the same command again after it was"
-        " interrupted goes on from the last checkpoint.",
+        " slices are held out, and each stage keeps the weights that bring them back"
+        " best from coarser ones, the old ones included. Running the same command again"
+        " after it was interrupted goes on from the last checkpoint.",
         example="guided-sr train external --data SCANS -o my_model --scale 4",
     )
     files = add_pairs(parser)

@@ -34,6 +34,9 @@ _DEFAULTS = {
     "batch_size": "16",
     "patch_size": "48",
     "learning_rate": "0.001",
+    "loss": "l1",
+    "guide_jitter_mm": "0",
+    "guide_noise": "0",
 }
 
 

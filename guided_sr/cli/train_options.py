@@ -144,8 +144,7 @@ def add_training(
 
     Args:
         parser: Where to.
-        defaults: What the help says of `max_steps`, `steps_per_epoch`, `batch_size`,
-            `patch_size` and `learning_rate`.
+        defaults: What the help says of each field but the seed.
 
     Returns:
         The group, for what is one command's own.
@@ -174,7 +173,7 @@ def add_training(
         "--loss",
         choices=["l1", "l2", "l1_wgan"],
         help="l1 is the paper's; l1_wgan adds a critic after half of the steps"
-        " (default: l1)",
+        f" (default: {defaults['loss']})",
     )
     group.add_argument(
         "--batch-size",
@@ -200,14 +199,16 @@ def add_training(
         dest="guide_jitter_mm",
         metavar="MM",
         help="shift the T1 against the T2 by up to this along each axis, anew for each"
-        " slice drawn: such a model bears a poor registration better (default: 0)",
+        " slice drawn: such a model bears a poor registration better (default:"
+        f" {defaults['guide_jitter_mm']})",
     )
     group.add_argument(
         "--guide-noise",
         type=float,
         metavar="SHARE",
         help="give the T1 noise of up to this share of its range, anew for each slice"
-        " drawn: coarse levels have lost theirs (default: 0; grdn_t2_x2 has 0.06)",
+        " drawn: coarse levels have lost theirs; grdn_t2_x2 has learnt with 0.06"
+        f" (default: {defaults['guide_noise']})",
     )
     group.add_argument(
         "--seed", type=int, metavar="N", help="seed of everything drawn (default: 0)"

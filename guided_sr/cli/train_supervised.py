@@ -22,6 +22,9 @@ _DEFAULTS = {
     "batch_size": "32",
     "patch_size": "64",
     "learning_rate": "0.001",
+    "loss": "l1",
+    "guide_jitter_mm": "0",
+    "guide_noise": "0",
 }
 
 

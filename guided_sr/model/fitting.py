@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -36,6 +36,7 @@ FINE_TUNING: dict[str, Any] = {
     "learning_rate": 3e-4,
 }
 EXTERNAL_STAGES = 3
+_GOES_ON = ("loss", "augmentation", "guide_noise", "guide_jitter_mm")
 
 
 def training_options(
@@ -62,6 +63,20 @@ def training_options(
         raise UsageError(str(error), mend=f"known are {known}") from error
 
 
+def learnt_with(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """With what options a model has learnt that learning on from it should not change.
+
+    A preset that has learnt with noise in the T1 and forgets it overshoots at the
+    finest level, which held-out slices of coarser ones do not show.
+
+    Args:
+        metadata: Of the model: its recipe, or what `fit_external` noted of a training.
+    """
+    recipe = metadata.get("recipe") or {}
+    known = metadata.get("learnt_with") or recipe.get("training") or {}
+    return {key: known[key] for key in _GOES_ON if key in known}
+
+
 @dataclass(frozen=True)
 class Start:
     """Networks to start from, and what they were trained for.
@@ -74,6 +89,7 @@ class Start:
         usage: The images they were made for, the ``range`` of their metadata, or
             `None`.
         unguided: What takes their place where a T1 does not help, as the model's.
+        learnt_with: Options of their training to go on with; see `learnt_with`.
     """
 
     networks: Sequence[keras.Model]
@@ -82,6 +98,7 @@ class Start:
     scale_range: tuple[float, float] | None = None
     usage: Mapping[str, Any] | None = None
     unguided: LearningModel | str | None = None
+    learnt_with: Mapping[str, Any] = field(default_factory=dict)
 
     def spread(self, scale: Any, stages: int | None) -> Start:
         """A network that serves one step, as the start of a whole cascade.

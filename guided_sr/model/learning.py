@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import keras
@@ -46,10 +47,11 @@ class LearningModel(CascadeNetworks):
         the input. No high-resolution T2 is needed anywhere.
 
         With ``init`` this is fine-tuning. Some slices are held out and no step learns
-        from them; before the first step and at each epoch's end they are degraded,
-        restored, back-projected and compared with themselves, and each stage keeps
-        the best weights seen, the old ones included: on the held-out slices no stage
-        gets worse. Slices beyond what its few steps can use are left out.
+        from them; before the first step and at each epoch's end they are degraded by
+        the whole factor, brought back by the whole cascade and compared with
+        themselves, and each stage keeps the best weights seen, the old ones included:
+        on the held-out slices no stage makes the result worse. Slices beyond what its
+        few steps can use are left out.
 
         Args:
             pairs: ``(t2, t1)`` pairs: arrays ``(h, w)`` or ``(n, h, w)`` with the T1
@@ -85,7 +87,9 @@ class LearningModel(CascadeNetworks):
                 ``schedule``, ``learning_rate``, ``batch_size``, ``patch_size``,
                 ``steps_per_epoch``, ``augmentation``, ``guide_jitter_mm``,
                 ``guide_noise``, ``warm_start``, ``seed``. With ``init``, 300 steps a
-                stage on a cosine from a learning rate of 3e-4 by default.
+                stage on a cosine from a learning rate of 3e-4 by default; ``loss``,
+                ``augmentation``, ``guide_noise`` and ``guide_jitter_mm`` are by default
+                what ``init`` has learnt with.
 
         Returns:
             One Keras `History` a stage; that of a stage taken from a checkpoint
@@ -99,11 +103,13 @@ class LearningModel(CascadeNetworks):
             DataError: If data are unusable, slices too few or too small, or the loss
                 diverges.
         """
-        defaults = {} if init is None else fitting.FINE_TUNING
-        options = fitting.training_options(training, defaults)
         start, factors, stages = self._wanted(
             init, scale, stages, default=fitting.EXTERNAL_STAGES
         )
+        defaults: dict[str, Any] = {}
+        if start is not None:
+            defaults = {**fitting.FINE_TUNING, **start.learnt_with}
+        options = fitting.training_options(training, defaults)
         learning = self._learning(factors, stages)
         if scale_range is None and start is not None and factors == start.scale:
             scale_range = start.scale_range
@@ -136,6 +142,9 @@ class LearningModel(CascadeNetworks):
             checkpoint_dir=checkpoint_dir,
             verbose=verbose,
             devices=devices,
+        )
+        self.learnt["learnt_with"] = fitting.learnt_with(
+            {"learnt_with": asdict(options)}
         )
         if scale_range is not None:
             self.scale, self.scale_range = factors, scale_range
@@ -316,6 +325,7 @@ class LearningModel(CascadeNetworks):
             model.scale_range,
             model.metadata.get("range"),
             model.unguided,
+            fitting.learnt_with({**model.metadata, **model.learnt}),
         ).spread(scale, stages)
         return start, start.check(self.build, scale, stages, self.back_projection)
 

@@ -38,7 +38,7 @@ from guided_sr.training.schedule import (
 )
 from guided_sr.training.slice_images import SliceImages
 from guided_sr.training.subjects import Subject, subjects_of, supervised_subjects_of
-from guided_sr.training.validation import KeepBest
+from guided_sr.training.validation import Coarser, KeepBest
 
 _CRITIC = {"filters": 16, "hidden": 256}
 _CRITIC_STEPS = 1
@@ -64,7 +64,7 @@ class CascadeTrainer:
         seconds: Most seconds in all, shared equally by the stages; `None` for no
             bound.
         held_out: Subjects whose slices decide which weights of a stage are kept: the
-            best that were seen, those of the start included.
+            best that were seen, those of the start included. Needs `initial`.
         callbacks: Keras callbacks of the user.
         checkpoint_dir: Folder to go on from and to save into, or `None`.
         verbose: As in Keras: 0 silent, 1 bar, 2 a line an epoch.
@@ -103,7 +103,7 @@ class CascadeTrainer:
         self._schedule = schedule or self._scheduled
         self.callbacks = list(callbacks)
         self.verbose = verbose
-        self.held_out = [(subject, subject.t2) for subject in held_out]
+        self.held_out = list(held_out)
         self.folder = None
         if checkpoint_dir is not None:
             self.folder = TrainingFolder(checkpoint_dir, self._fingerprint())
@@ -124,7 +124,7 @@ class CascadeTrainer:
                 self._validation[id(callback)] = [(s, s.t2) for s in watched]
 
     def _fingerprint(self) -> dict[str, Any]:
-        away = [a for s, _ in self.held_out for a in (s.t2, s.t1, s.truth)]
+        away = [a for s in self.held_out for a in (s.t2, s.t1, s.truth)]
         arrays = [a for s in self.subjects for a in (s.t2, s.t1, s.truth)]
         start = [w for n in self.initial or () for w in n.get_weights()]
         network = self.build()
@@ -171,7 +171,9 @@ class CascadeTrainer:
             ]
             self._tell_residual(estimates, stage)
             with self.scope():
-                histories.append(self._stage(network, levels, stage, side))
+                histories.append(
+                    self._stage(network, levels, stage, side, before=networks)
+                )
             network = self._plain(network)
             if self.folder:
                 self.folder.finish(stage, network)
@@ -235,11 +237,10 @@ class CascadeTrainer:
         )
 
     def _lift_validation(self, network: keras.Model, stage: int) -> None:
-        def lifted(watched: Sequence[tuple[Subject, Any]]) -> list[tuple[Subject, Any]]:
-            return [(s, self._lift(network, s, e, stage)) for s, e in watched]
-
-        self._validation = {key: lifted(w) for key, w in self._validation.items()}
-        self.held_out = lifted(self.held_out)
+        self._validation = {
+            key: [(s, self._lift(network, s, e, stage)) for s, e in watched]
+            for key, watched in self._validation.items()
+        }
 
     def _tell_residual(self, estimates: Sequence[Any], stage: int) -> None:
         for callback in self.callbacks:
@@ -254,8 +255,30 @@ class CascadeTrainer:
             initial=self.options.learning_rate, epochs=self.options.epochs
         )
 
+    def _judge(
+        self, network: keras.Model, stage: int, before: Sequence[keras.Model]
+    ) -> KeepBest | None:
+        """What decides on the weights of a stage, where slices are held out."""
+        if not self.held_out:
+            return None
+        to_come = (self.initial or ())[stage:]
+        return KeepBest(
+            [*before, network, *to_come],
+            self.build(),
+            [Coarser.of(subject) for subject in self.held_out],
+            back_projection=self.back_projection,
+            folder=self.folder,
+            stage=stage,
+        )
+
     def _stage(
-        self, network: keras.Model, levels: list[LevelStack], stage: int, side: int
+        self,
+        network: keras.Model,
+        levels: list[LevelStack],
+        stage: int,
+        side: int,
+        *,
+        before: Sequence[keras.Model] = (),
     ) -> keras.callbacks.History:
         options = self.options
         if self.folder and self.folder.finished(stage).exists():
@@ -276,19 +299,10 @@ class CascadeTrainer:
             if isinstance(callback, SliceImages):
                 callback.set_level(levels[0], stage)
         stateful: list[StatefulCallback] = [schedule, watch]
-        judge = None
-        if self.held_out:
-            judge = KeepBest(
-                network,
-                self.build(),
-                [s.level_stack(e, stage) for s, e in self.held_out],
-                back_projection=self.back_projection,
-                folder=self.folder,
-                stage=stage,
-            )
-            stateful.insert(0, judge)
+        judge = self._judge(network, stage, before)
         # The judge comes first, so that its figures are there for the user's.
         judges = [] if judge is None else [judge]
+        stateful = [*judges, *stateful]
         stop = StopOnDivergence(stage)
         callbacks = [*judges, *self.callbacks, stop, schedule, watch]
         first, stopped, log = 0, False, None

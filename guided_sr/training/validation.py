@@ -9,18 +9,22 @@ from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
-from guided_sr.inference.cascade import batches
+from guided_sr.inference.cascade import run_cascade
 from guided_sr.metrics import psnr
 from guided_sr.networks.weights import save_weights
 from guided_sr.physics.back_projection import BackProjection
-from guided_sr.runtime import compiled_call
+from guided_sr.physics.cascade_plan import CascadePlan
 from guided_sr.training import holdout
 from guided_sr.training.checkpoint import TrainingFolder
 from guided_sr.training.options import TrainingOptions
-from guided_sr.training.patches import LevelStack, projected
 from guided_sr.training.schedule import StatefulCallback
 from guided_sr.training.subjects import Subject
+
+Stack = NDArray[np.float32]
+
+_SMALLEST = 4  # pixels a side that a cascade can begin from
 
 FIGURE = "held_out_psnr"
 BEFORE = "held_out_psnr_before"
@@ -158,58 +162,107 @@ def _thinned(
     return [s.part(index) for s, index in zip(subjects, chosen, strict=True)]
 
 
+@dataclasses.dataclass(frozen=True)
+class Coarser:
+    """Observed slices, made coarse by as much as a whole cascade enlarges.
+
+    Attributes:
+        truth: The slices as they were observed, shape ``(n, h, w)``.
+        t2: The same, coarser.
+        t1: Their guide on the grid of the truth, or `None`.
+        plan: The cascade that leads from the one to the other.
+    """
+
+    truth: Stack
+    t2: Stack
+    t1: Stack | None
+    plan: CascadePlan
+
+    @classmethod
+    def of(cls, subject: Subject) -> Coarser:
+        """The observed slices of a subject."""
+        plan = subject.plan
+        rows, columns = (
+            max(_SMALLEST, math.floor(size / factor + 0.5))
+            for size, factor in zip(plan.shape, plan.scale, strict=True)
+        )
+        below = CascadePlan.create(
+            (rows, columns),
+            target_shape=plan.shape,
+            stages=plan.stages,
+            stage_blur=plan.stage_blur,
+        )
+        t1 = subject.t1
+        return cls(
+            subject.t2,
+            below.observation()(subject.t2).astype(np.float32),
+            None if t1 is None else plan.observation()(t1).astype(np.float32),
+            below,
+        )
+
+
 class KeepBest(StatefulCallback):
     """Keep the best weights that the held-out slices have seen.
 
-    Before the first step and at each epoch's end the held-out slices, degraded by one
-    stage, go through the network and the back-projection whole; the mean PSNR against
-    the slices themselves is logged as ``held_out_psnr``, beside that of the weights
-    before the first step. The best weights are saved before the state of the
-    checkpoint names them, in two files in turn, so that a kill loses nothing.
+    Before the first step and at each epoch's end the held-out slices, degraded by the
+    whole factor, are brought back by the whole cascade: by the stages that have been
+    learnt, the one under way, and those to come with the weights that they start
+    from. The mean PSNR against the slices themselves is logged as ``held_out_psnr``,
+    beside that of the weights before the first step. So every stage is held against
+    what was observed. A later one learns from estimates of those before, and a judge
+    that looks at estimates, too, welcomes what they have invented.
+
+    The best weights are saved before the state of the checkpoint names them, in two
+    files in turn, so that a kill loses nothing.
 
     Args:
-        network: The network in training, with the weights to start from.
+        networks: Those of the whole cascade; that of `stage` is the one in training,
+            with the weights to start from.
         twin: A network of the same form, to hold the best weights.
-        levels: The held-out slices at the level of the stage.
-        back_projection: What follows the network in use.
+        slices: The held-out slices.
+        back_projection: What follows each network in use.
         folder: Where the training is saved, or `None`.
         stage: Number of the stage.
     """
 
     def __init__(
         self,
-        network: keras.Model,
+        networks: Sequence[keras.Model],
         twin: keras.Model,
-        levels: Sequence[LevelStack],
+        slices: Sequence[Coarser],
         *,
         back_projection: BackProjection,
         folder: TrainingFolder | None = None,
         stage: int,
     ) -> None:
         super().__init__()
-        self.network = network
+        self.networks = list(networks)
+        self.network = networks[stage - 1]
         self.twin = twin
-        self.levels = list(levels)
+        self.slices = list(slices)
         self.back_projection = back_projection
         self.folder = folder
         self.stage = stage
         self.slot = 0
         self.before: float | None = None
         self.best = Best(-math.inf)
-        twin.set_weights(network.get_weights())
+        twin.set_weights(self.network.get_weights())
 
     def measure(self) -> float:
         """Mean PSNR of the held-out slices in dB; NaN for a network that diverged."""
-        call = compiled_call(self.network)
         figures = []
-        for level in self.levels:
-            for part in batches(len(level), level.plan.level_shape(level.level)):
-                _, images, _ = projected(call, level, part, self.back_projection)
-                restored = keras.ops.convert_to_numpy(images)[..., 0]
-                if not np.isfinite(restored).all():
-                    return math.nan
-                pairs = zip(level.target[part], restored, strict=True)
-                figures += [psnr(x, z) for x, z in pairs]
+        for one in self.slices:
+            restored = run_cascade(
+                self.networks,
+                one.t2,
+                one.t1,
+                plan=one.plan,
+                back_projection=self.back_projection,
+            )
+            if not np.isfinite(restored).all():
+                return math.nan
+            pairs = zip(one.truth, restored, strict=True)
+            figures += [psnr(x, z) for x, z in pairs]
         return float(np.mean(figures))
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:

@@ -9,10 +9,11 @@ import keras
 import numpy as np
 import pytest
 
-from guided_sr import GuidedSRModel, degrade, head_phantom
+from guided_sr import GuidedSRModel, degrade, head_phantom, psnr
 from guided_sr.errors import DataError, GuidedSRWarning, UsageError, WeightsError
 from guided_sr.model.guide_use import partner_of
-from guided_sr.training.validation import Decision, KeepBest, decisions
+from guided_sr.training.subjects import subjects_of
+from guided_sr.training.validation import Coarser, Decision, KeepBest, decisions
 
 SHORT = {
     "max_steps": 9,
@@ -119,6 +120,68 @@ def test_what_learns_from_nothing_has_no_partner(pair, tiny):
     model.unguided = "grdn_t2_x2_noguide"
     model.fit_external([pair], scale=2, stages=1, **{**SHORT, "max_steps": 1})
     assert partner_of(model) is None
+
+
+def test_what_a_preset_has_learnt_with_is_gone_on_with(trained, pair, tmp_path):
+    recipe = {"loss": "l2", "guide_noise": 0.06, "augmentation": {"rescale_from": 0.8}}
+    start = tmp_path / "start"
+    named = {"recipe": {"training": {**recipe, "max_steps": 500, "seed": 7}}}
+    followed = copy.copy(trained)
+    followed.learnt = {}
+    followed.save_preset(start, metadata=named)
+    model = GuidedSRModel.from_preset(start, precision="float32")
+    once = {**SHORT, "max_steps": 1}
+    model.fit_external([pair], init=model, guide_jitter_mm=0.5, **once)
+    model.save_preset(tmp_path / "tuned")
+    again = GuidedSRModel.from_preset(tmp_path / "tuned", precision="float32")
+    again.fit_external([pair], init=again, loss="l1", **once)
+    for one, loss in ((model, "l2"), (again, "l1")):
+        known = one.learnt["learnt_with"]
+        assert known["augmentation"]["rescale_from"] == 0.8
+        assert known["augmentation"]["flip"] is True
+        del known["augmentation"]
+        wanted = {"loss": loss, "guide_noise": 0.06, "guide_jitter_mm": 0.5}
+        assert known == wanted
+
+
+def test_a_stage_is_judged_by_what_the_whole_cascade_makes_of_observed_slices(
+    trained, pair
+):
+    (subject,) = subjects_of(
+        [pair], scale=(2.0, 2.0), stages=2, guided=True, stage_blur="consistent"
+    )
+    one = Coarser.of(subject)
+    assert one.t2.shape == (12, 12, 12)
+    assert one.truth.shape == one.t1.shape == (12, 24, 24)
+    networks = [trained.build() for _ in range(2)]
+    for network, known in zip(networks, trained.networks, strict=True):
+        network.set_weights(known.get_weights())
+    how = {"back_projection": trained.back_projection}
+    judges = [
+        KeepBest(networks, trained.build(), [one], stage=stage, **how)
+        for stage in (1, 2)
+    ]
+    before = [judge.measure() for judge in judges]
+    restored = trained.predict_cascade(one.t2, one.t1, guide_use=None)
+    wanted = [psnr(x, z) for x, z in zip(one.truth, restored, strict=True)]
+    assert before[0] == before[1] == pytest.approx(np.mean(wanted), abs=0.5)
+    spoilt = [10.0 * w for w in networks[1].get_weights()]
+    networks[1].set_weights(spoilt)
+    assert judges[0].measure() == judges[1].measure() < before[0] - 1.0
+
+
+@pytest.mark.parametrize("factor", [3, 6])
+def test_small_slices_are_made_coarser_to_four_pixels_at_least(factor):
+    head = head_phantom((16 * factor, 24), 2, seed=3, voxel_mm=4.0)
+    low = degrade(head.t2, (factor, 1))
+    (subject,) = subjects_of(
+        [(low, head.t1)],
+        scale=(float(factor), 1.0),
+        stages=3,
+        guided=True,
+        stage_blur="consistent",
+    )
+    assert Coarser.of(subject).t2.shape[1:] == (max(4, 16 // factor), 24)
 
 
 def test_the_range_of_the_start_is_kept_by_the_model_and_where_it_is_saved(
