@@ -12,7 +12,7 @@ from guided_sr.errors import UsageError, warn_user
 from guided_sr.physics.back_projection import BackProjection
 from guided_sr.physics.cascade_plan import scale_per_axis
 from guided_sr.presets import rows_only, served_factors, served_text
-from guided_sr.training.augmentation import SUPERVISED, UNSUPERVISED
+from guided_sr.training.augmentation import SUPERVISED, UNSUPERVISED, Augmentation
 from guided_sr.training.callbacks import ResidualCallback
 from guided_sr.training.options import TrainingOptions
 from guided_sr.training.schedule import PlateauSchedule
@@ -55,8 +55,9 @@ def training_options(
     """
     wanted = {**defaults, **given}
     try:
-        if isinstance(wanted.get("augmentation"), Mapping):
-            wanted["augmentation"] = replace(UNSUPERVISED, **wanted["augmentation"])
+        augmentation = wanted.get("augmentation", UNSUPERVISED)
+        if not isinstance(augmentation, Augmentation):
+            wanted["augmentation"] = replace(UNSUPERVISED, **augmentation)
         return TrainingOptions(**wanted)
     except TypeError as error:
         known = ", ".join(TrainingOptions.__dataclass_fields__)
@@ -71,10 +72,19 @@ def learnt_with(metadata: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         metadata: Of the model: its recipe, or what `fit_external` noted of a training.
+            Whatever else its author wrote there under these names says nothing.
     """
-    recipe = metadata.get("recipe") or {}
-    known = metadata.get("learnt_with") or recipe.get("training") or {}
-    return {key: known[key] for key in _GOES_ON if key in known}
+    recipe = metadata.get("recipe")
+    training = recipe.get("training") if isinstance(recipe, Mapping) else None
+    known = metadata.get("learnt_with", training)
+    if not isinstance(known, Mapping):
+        return {}
+    options = {key: known[key] for key in _GOES_ON if key in known}
+    try:
+        training_options(options, {})
+    except UsageError:
+        return {}
+    return options
 
 
 @dataclass(frozen=True)

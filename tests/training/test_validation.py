@@ -11,6 +11,7 @@ import pytest
 
 from guided_sr import GuidedSRModel, degrade, head_phantom, psnr
 from guided_sr.errors import DataError, GuidedSRWarning, UsageError, WeightsError
+from guided_sr.model.fitting import learnt_with
 from guided_sr.model.guide_use import partner_of
 from guided_sr.training.subjects import subjects_of
 from guided_sr.training.validation import Coarser, Decision, KeepBest, decisions
@@ -142,6 +143,20 @@ def test_what_a_preset_has_learnt_with_is_gone_on_with(trained, pair, tmp_path):
         del known["augmentation"]
         wanted = {"loss": loss, "guide_noise": 0.06, "guide_jitter_mm": 0.5}
         assert known == wanted
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"recipe": "see the wiki"},
+        {"recipe": {"training": {"loss": "huber"}}},
+        {"learnt_with": ["l1"]},
+        {"learnt_with": {"augmentation": "strong"}},
+        {"learnt_with": {"guide_noise": "much"}},
+    ],
+)
+def test_notes_of_another_meaning_say_nothing_of_a_training(metadata):
+    assert learnt_with(metadata) == {}
 
 
 def test_a_stage_is_judged_by_what_the_whole_cascade_makes_of_observed_slices(
