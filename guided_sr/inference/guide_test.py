@@ -22,7 +22,7 @@ from guided_sr.inference.filled import spread_slices
 from guided_sr.inference.volume_inputs import VolumeInputs
 from guided_sr.inference.worth import limit_text
 from guided_sr.physics.back_projection import BackProjection
-from guided_sr.physics.cascade_plan import CascadePlan
+from guided_sr.physics.cascade_plan import SMALLEST, CascadePlan
 from guided_sr.physics.operators import SeparableOperator
 
 if TYPE_CHECKING:
@@ -53,7 +53,6 @@ than those of other people."""
 SLICES = 12
 """Slices, or planes of both stacks together, that are held out."""
 
-_SMALLEST = 4  # pixels a side that a cascade can begin from
 _BETWEEN = BackProjection("exact", epsilon=0.1)  # what later stages have learnt from
 
 Stack = NDArray[np.float32]
@@ -197,21 +196,12 @@ def _held_out(plan: CascadePlan) -> HeldOut | None:
     if by < ENOUGH:
         stages = min(plan.stages, math.ceil(math.log(TOGETHER) / math.log(by) - 1e-6))
     for joined in range(stages, 1, -1):
-        part = joined / plan.stages
-        rows, columns = (
-            math.floor(size / factor**part + 0.5)
-            for size, factor in zip(plan.shape, plan.scale, strict=True)
-        )
-        if min(rows, columns) >= _SMALLEST:
-            one = CascadePlan.create(
-                (rows, columns),
-                target_shape=plan.shape,
-                stages=joined,
-                stage_blur=plan.stage_blur,
-            )
+        shape = plan.shape_below(joined)
+        if min(shape) >= SMALLEST:
+            one = plan.below(shape, joined)
             return one, one.observation()
     below = plan.level_shape(-1)
-    if min(below) < _SMALLEST:
+    if min(below) < SMALLEST:
         return None
     one = CascadePlan.create(below, target_shape=plan.shape, stages=1)
     return one, plan.degradation(0)

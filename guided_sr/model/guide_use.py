@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
@@ -11,7 +12,9 @@ from guided_sr.inference.guide_test import (
     GUIDE_USE,
     GuideTest,
     GuideUse,
+    compare_on_slices,
 )
+from guided_sr.inference.inputs import Inputs
 from guided_sr.inference.volume import Cascade
 from guided_sr.model import preset
 
@@ -138,6 +141,29 @@ def decide(
     done = "it is left out" if falls_back else "it is used all the same"
     warn_user(f"{told}; {done}", path=path, mend=_MEND, stacklevel=3)
     return Decision(partner if falls_back else model, test, partner)
+
+
+def best_for_stack(
+    model: Model, inputs: Inputs, guide_use: GuideUse, *, strict: bool
+) -> Model:
+    """A model, or its partner without guide where the T1 of a stack hurts.
+
+    Args:
+        model: The model asked for.
+        inputs: The stack and its T1.
+        guide_use: As in `decide`.
+        strict: As in `decide`.
+
+    Raises:
+        DataError: If the T1 hurts and `strict` is true.
+    """
+    y, t1 = inputs.normalised()
+    if t1 is None:
+        return model
+    plan = inputs.plan(stages=model.stages, stage_blur=model.stage_blur)
+    y = inputs.to_trained(y)
+    compare = functools.partial(compare_on_slices, y, t1, plan)
+    return decide(model, compare, guide_use=guide_use, strict=strict).model
 
 
 def record(model: LearningModel) -> dict[str, Any]:

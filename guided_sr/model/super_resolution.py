@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from guided_sr.errors import PathLike, UsageError, noted_warnings
 from guided_sr.inference.cascade import Progress, part_of, run_cascade
-from guided_sr.inference.guide_test import GuideUse, compare_on_slices
+from guided_sr.inference.guide_test import GuideUse
 from guided_sr.inference.inputs import Inputs, is_array, prepare
 from guided_sr.inference.map_meanings import chosen_maps
 from guided_sr.inference.noise import settled
@@ -28,7 +27,7 @@ from guided_sr.inference.volume_plan import (
     with_in_plane_shape,
 )
 from guided_sr.model import preset
-from guided_sr.model.guide_use import checked_use, decide, without_guide
+from guided_sr.model.guide_use import best_for_stack, checked_use, without_guide
 from guided_sr.model.learning import LearningModel
 from guided_sr.model.prediction import predict_volume, served_by
 from guided_sr.networks.registry import backbone_names
@@ -199,7 +198,7 @@ class GuidedSRModel(LearningModel):
             measured = inputs.measured()
             check_range(known, measured, paths={}, model=self.name, strict=strict)
         if use is not None:
-            model = model._best_use(inputs, use, strict=bool(strict))
+            model = best_for_stack(model, inputs, use, strict=bool(strict))
         stack, _ = model.predict_inputs(inputs, back_projection=how, progress=progress)
         return stack[0] if inputs.single else stack
 
@@ -259,16 +258,6 @@ class GuidedSRModel(LearningModel):
             noticed=noticed,
             **how,
         )
-
-    def _best_use(self, inputs: Inputs, use: GuideUse, *, strict: bool) -> Self:
-        """This model, or its partner without guide where the T1 of a stack hurts."""
-        y, t1 = inputs.normalised()
-        if t1 is None:
-            return self
-        plan = inputs.plan(stages=self.stages, stage_blur=self.stage_blur)
-        y = inputs.to_trained(y)
-        compare = functools.partial(compare_on_slices, y, t1, plan)
-        return decide(self, compare, guide_use=use, strict=strict).model
 
     def predict_inputs(
         self,

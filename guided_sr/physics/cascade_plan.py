@@ -28,6 +28,9 @@ from guided_sr.physics.operators import LineOperator, SeparableOperator
 
 StageBlur = Literal["consistent"] | float
 
+SMALLEST = 4
+"""Fewest pixels a side that a cascade begins from."""
+
 _EIGHT_LN2 = 8.0 * math.log(2.0)
 
 
@@ -216,10 +219,10 @@ class CascadePlan:
                 f"the target {target} is not finer than the image {tuple(shape)}",
                 mend="give a target of at least the image's size on every axis",
             )
-        if min(shape) < 4:
+        if min(shape) < SMALLEST:
             raise UsageError(
                 f"an image of {shape[0]} x {shape[1]} pixels is too small",
-                mend="give at least 4 pixels on each axis",
+                mend=f"give at least {SMALLEST} pixels on each axis",
             )
         rows, columns = (
             _axis_plan(int(n), int(t), stages, stage_blur)
@@ -267,6 +270,32 @@ class CascadePlan:
     def target_shape(self) -> tuple[int, int]:
         """Target shape, level r."""
         return self.level_shape(self.stages)
+
+    def shape_below(self, stages: int) -> tuple[int, int]:
+        """Size of the observed slices, made coarser by so many of the stages."""
+        part = stages / self.stages
+        rows, columns = (
+            _round_half_up(size / factor**part)
+            for size, factor in zip(self.shape, self.scale, strict=True)
+        )
+        return rows, columns
+
+    def below(self, shape: tuple[int, int], stages: int) -> CascadePlan:
+        """The cascade that ends where this one begins, for a test on what was observed.
+
+        Args:
+            shape: Size of the coarser slices that it begins from.
+            stages: Number of its stages.
+
+        Raises:
+            UsageError: If the slices are smaller than `SMALLEST`.
+        """
+        return CascadePlan.create(
+            shape,
+            target_shape=self.shape,
+            stages=stages,
+            stage_blur=self.stage_blur,
+        )
 
     @property
     def scale(self) -> tuple[float, float]:

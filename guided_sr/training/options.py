@@ -131,3 +131,27 @@ def patch_size(shapes: Sequence[tuple[int, int]], wanted: int) -> int:
             mend="train at a smaller scale or with fewer stages, or with larger slices",
         )
     return side
+
+
+def refuse_unequal_shares(options: TrainingOptions, devices: int | None) -> None:
+    """Refuse devices that cannot share the batches of a training.
+
+    Args:
+        options: The training.
+        devices: How many share each batch; `None` for one.
+
+    Raises:
+        UsageError: If they cannot share them equally, or not at all.
+    """
+    count = devices or 1
+    if options.batch_size % count:
+        raise UsageError(
+            f"a batch of {options.batch_size} patches cannot be shared equally by"
+            f" {count} devices",
+            mend=f"give a batch_size that is a multiple of {count}",
+        )
+    if count > 1 and options.loss == "l1_wgan":
+        raise UsageError(
+            "training against a critic runs on one device",
+            mend="leave devices out, or choose the loss l1",
+        )

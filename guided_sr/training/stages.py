@@ -11,7 +11,7 @@ from typing import Any
 import keras
 
 from guided_sr._version import __version__
-from guided_sr.errors import DataError, UsageError
+from guided_sr.errors import DataError
 from guided_sr.networks.mdcsrn_gan import Critic
 from guided_sr.physics.back_projection import BackProjection
 from guided_sr.runtime import framework_versions, jit_compile, several_devices
@@ -28,7 +28,12 @@ from guided_sr.training.checkpoint import (
     digest_of_arrays,
     read_log,
 )
-from guided_sr.training.options import LOSSES, TrainingOptions, patch_size
+from guided_sr.training.options import (
+    LOSSES,
+    TrainingOptions,
+    patch_size,
+    refuse_unequal_shares,
+)
 from guided_sr.training.patches import LevelStack, PatchDataset
 from guided_sr.training.schedule import (
     CosineSchedule,
@@ -92,7 +97,7 @@ class CascadeTrainer:
         devices: int | None = None,
     ) -> None:
         self.scope = several_devices(devices)
-        _refuse_unequal_shares(options, devices)
+        refuse_unequal_shares(options, devices)
         self.build = build
         self.subjects = list(subjects)
         self.plan = self.subjects[0].plan
@@ -385,18 +390,3 @@ class CascadeTrainer:
         plain = self.build()
         plain.set_weights(network.get_weights())
         return plain
-
-
-def _refuse_unequal_shares(options: TrainingOptions, devices: int | None) -> None:
-    count = devices or 1
-    if options.batch_size % count:
-        raise UsageError(
-            f"a batch of {options.batch_size} patches cannot be shared equally by"
-            f" {count} devices",
-            mend=f"give a batch_size that is a multiple of {count}",
-        )
-    if count > 1 and options.loss == "l1_wgan":
-        raise UsageError(
-            "training against a critic runs on one device",
-            mend="leave devices out, or choose the loss l1",
-        )

@@ -15,7 +15,7 @@ from guided_sr.inference.cascade import run_cascade
 from guided_sr.metrics import psnr
 from guided_sr.networks.weights import save_weights
 from guided_sr.physics.back_projection import BackProjection
-from guided_sr.physics.cascade_plan import CascadePlan
+from guided_sr.physics.cascade_plan import SMALLEST, CascadePlan
 from guided_sr.training import holdout
 from guided_sr.training.checkpoint import TrainingFolder
 from guided_sr.training.options import TrainingOptions
@@ -23,8 +23,6 @@ from guided_sr.training.schedule import StatefulCallback
 from guided_sr.training.subjects import Subject
 
 Stack = NDArray[np.float32]
-
-_SMALLEST = 4  # pixels a side that a cascade can begin from
 
 FIGURE = "held_out_psnr"
 BEFORE = "held_out_psnr_before"
@@ -182,16 +180,9 @@ class Coarser:
     def of(cls, subject: Subject) -> Coarser:
         """The observed slices of a subject."""
         plan = subject.plan
-        rows, columns = (
-            max(_SMALLEST, math.floor(size / factor + 0.5))
-            for size, factor in zip(plan.shape, plan.scale, strict=True)
-        )
-        below = CascadePlan.create(
-            (rows, columns),
-            target_shape=plan.shape,
-            stages=plan.stages,
-            stage_blur=plan.stage_blur,
-        )
+        rows, columns = plan.shape_below(plan.stages)
+        coarse = max(SMALLEST, rows), max(SMALLEST, columns)
+        below = plan.below(coarse, plan.stages)
         t1 = subject.t1
         return cls(
             subject.t2,

@@ -99,9 +99,9 @@ def test_devices_that_are_not_there_are_refused(
 
 
 def test_a_batch_that_cannot_be_shared_equally_is_refused() -> None:
-    from guided_sr.training.stages import _refuse_unequal_shares
+    from guided_sr.training.options import refuse_unequal_shares
 
     with pytest.raises(UsageError, match="multiple of 2"):
-        _refuse_unequal_shares(TrainingOptions(batch_size=5), 2)
+        refuse_unequal_shares(TrainingOptions(batch_size=5), 2)
     with pytest.raises(UsageError, match="one device"):
-        _refuse_unequal_shares(TrainingOptions(loss="l1_wgan"), 2)
+        refuse_unequal_shares(TrainingOptions(loss="l1_wgan"), 2)
