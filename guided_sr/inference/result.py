@@ -62,7 +62,8 @@ class Result:
             the saved image from the T2's, to 0.0001 mm. ``guide_gain_db``, what the T1
             was worth on ``guide_slices`` slices that were held out,
             ``guide_spread_db``, its deviation from slice to slice (see `GuideTest`),
-            and ``guide_used``, whether the result was made with it. ``verdict``, which
+            and ``guide_used``, whether the result was made with it. ``cut_out``,
+            whether the result ends where the T1 does (`Support`). ``verdict``, which
             is PASS, LOOK or FAIL, and ``reasons``, a sentence each (see `judge`).
         maps: Images that go with it, in the units of the T2; `MAPS` tells what each
             shows and what it cannot. ``"consistency"``, always there, lies on the T2's
@@ -210,6 +211,7 @@ def volume_result(
         "guide_spread_db": worth.get("spread_db"),
         "guide_slices": worth.get("slices"),
         "guide_used": bool(guide_use["used"]),
+        "cut_out": estimate.cut_out,
     }
     registration = None if guide is None else guide.registration.to_dict()
     qc["verdict"], qc["reasons"] = judge(

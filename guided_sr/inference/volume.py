@@ -18,9 +18,10 @@ import numpy as np
 from guided_sr.errors import UsageError
 from guided_sr.inference.cascade import Progress, Window, batches, run_cascade
 from guided_sr.inference.noise import Noise, settled
+from guided_sr.inference.support import Air, back_project_within
 from guided_sr.inference.volume_inputs import Estimate, VolumeInputs, Voxels
 from guided_sr.inference.volume_plan import VolumePlan
-from guided_sr.physics.back_projection import BackProjection, back_project
+from guided_sr.physics.back_projection import BackProjection
 from guided_sr.physics.cascade_plan import CascadePlan
 from guided_sr.physics.operators import LineOperator, SeparableOperator
 from guided_sr.volumes import Normalised
@@ -73,8 +74,10 @@ def super_resolve(
     """
     plan = inputs.plan
     observed = inputs.scale.forward(inputs.low)
-    low, high = inputs.scale.low, inputs.scale.high
-    floor = -low / (high - low) if inputs.low.min() >= 0.0 else -np.inf
+    floor = inputs.scale.air if inputs.low.min() >= 0.0 else -np.inf
+    support = None
+    if any(one is not None and one.guided for one in (in_plane, through_plane)):
+        support = inputs.support()
     steps = _Steps(plan, progress)
     seen, noise = plan.to_trained(observed), None
     for left in reversed(range(plan.passes)):
@@ -87,7 +90,12 @@ def super_resolve(
             through_plane=_at(noise, through_plane),
         )
         noise = noise or found
-        residual, misfit = _explained(x, observed, plan.observation, last, floor=floor)
+        air = None
+        if support is not None and last.method == "exact":
+            air = support.beyond(x)
+        residual, misfit = _explained(
+            x, observed, plan.observation, last, floor=floor, air=air
+        )
         if left:
             seen = plan.seen_anew(x, residual)
             del x
@@ -95,8 +103,10 @@ def super_resolve(
         plane[...] = inputs.scale.inverse(plane)
         if np.isfinite(floor):
             np.maximum(plane, 0.0, out=plane)
-    residual *= np.float32(high - low)
-    return Estimate(x, residual, misfit, last, noise)
+    if air is not None:
+        x[air.where] = 0.0
+    residual *= np.float32(inputs.scale.high - inputs.scale.low)
+    return Estimate(x, residual, misfit, last, noise, air is not None)
 
 
 def _enlarged(
@@ -291,6 +301,7 @@ def _explained(
     how: BackProjection,
     *,
     floor: float,
+    air: Air | None,
 ) -> tuple[Voxels, tuple[float, float]]:
     """Back-project a volume in place, by blocks along an axis that was left alone.
 
@@ -302,7 +313,8 @@ def _explained(
     for block, local in _blocks(x.shape, operator):
         estimate, seen = x[block], y[block]
         squares[0] += float(np.sum((seen - local(estimate)) ** 2, dtype=np.float64))
-        better = back_project(estimate, seen, local, **vars(how))
+        local_air = None if air is None else air.part(block)
+        better = back_project_within(estimate, seen, local, how, local_air)
         x[block] = np.maximum(better, np.float32(floor))
         residual[block] = seen - local(x[block])
         squares[1] += float(np.sum(residual[block] ** 2, dtype=np.float64))

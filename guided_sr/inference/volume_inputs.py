@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from guided_sr.errors import PathLike
 from guided_sr.inference.guide import Guide, prepare_guide
 from guided_sr.inference.slice_width import with_read_profile
+from guided_sr.inference.support import Support
 from guided_sr.inference.volume_plan import VolumePlan
 from guided_sr.physics.back_projection import BackProjection
 from guided_sr.volumes import IntensityScale, Volume, fit_intensity
@@ -83,6 +84,17 @@ class VolumeInputs:
             inputs.examine()
         return inputs
 
+    def support(self) -> Support | None:
+        """Where the T2 ends, if both images were cut out by one mask."""
+        guide = None if self.guide is None else self.guide.data
+        return Support.of(
+            self.low,
+            guide,
+            self.plan.observation,
+            value=self.scale.air,
+            across=self.plan.across,
+        )
+
     def examine(self) -> None:
         """Warn of a T2 and a T1 that do not fit each other."""
         if self.guide is None:
@@ -107,6 +119,7 @@ class Estimate:
             before and after the last back-projection.
         back_projection: What followed each stage and the last one, with its numbers.
         noise: Noise of the T2, where the regularisation was taken from it.
+        cut_out: Whether the result ends where the T1 does (`Support`).
     """
 
     data: Voxels
@@ -114,3 +127,4 @@ class Estimate:
     misfit: tuple[float, float]
     back_projection: BackProjection
     noise: Noise | None = None
+    cut_out: bool = False

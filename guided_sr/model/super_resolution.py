@@ -12,14 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from guided_sr.errors import PathLike, UsageError, noted_warnings
-from guided_sr.inference.cascade import Progress, part_of, run_cascade
+from guided_sr.inference.cascade import Progress
 from guided_sr.inference.guide_test import GuideUse
 from guided_sr.inference.inputs import Inputs, is_array, prepare
 from guided_sr.inference.map_meanings import chosen_maps
-from guided_sr.inference.noise import settled
 from guided_sr.inference.probe import probe
 from guided_sr.inference.result import Result
+from guided_sr.inference.stack import super_resolve_stack
 from guided_sr.inference.usage import check_usage, warn_of_needless_voxels
+from guided_sr.inference.volume import Cascade
 from guided_sr.inference.volume_inputs import VolumeInputs
 from guided_sr.inference.volume_plan import (
     VolumePlan,
@@ -31,7 +32,7 @@ from guided_sr.model.guide_use import best_for_stack, checked_use, without_guide
 from guided_sr.model.learning import LearningModel
 from guided_sr.model.prediction import predict_volume, served_by
 from guided_sr.networks.registry import backbone_names
-from guided_sr.physics.back_projection import BackProjection, Method, back_project
+from guided_sr.physics.back_projection import BackProjection, Method
 from guided_sr.physics.cascade_plan import CascadePlan
 from guided_sr.physics.slice_profile import SliceProfile
 from guided_sr.presets import list_presets, rows_only
@@ -278,29 +279,9 @@ class GuidedSRModel(LearningModel):
             followed.
         """
         plan = inputs.plan(stages=self.stages, stage_blur=self.stage_blur)
-        y, t1 = inputs.normalised()
-        how, _ = settled(
-            back_projection or self.back_projection, self.networks, y, t1, plan=plan
-        )
-        seen, passes = inputs.to_trained(y), inputs.profile.passes
-        for k in range(passes):
-            stack = run_cascade(
-                self.networks,
-                seen,
-                t1,
-                plan=plan,
-                back_projection=how,
-                last=None if inputs.profile.nominal else BackProjection(None),
-                progress=part_of(progress, k, passes),
-            )
-            if not inputs.profile.nominal:
-                stack = back_project(stack, y, inputs.observation, **vars(how))
-            if k + 1 < passes:
-                seen = inputs.seen_anew(y, stack)
-        stack = inputs.t2_scale.inverse(stack)
-        if inputs.t2.min() >= 0.0:
-            stack = np.maximum(stack, 0.0, out=stack)
-        return stack, plan
+        how = back_projection or self.back_projection
+        model = Cascade(self.networks, how, self.guided)
+        return super_resolve_stack(inputs, model, plan, progress=progress), plan
 
     def probe(self) -> dict[str, Any]:
         """Output figures for a fixed input; see `guided_sr.inference.probe`.

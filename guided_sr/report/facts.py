@@ -35,6 +35,10 @@ _QUALITY = {
         "on slices of the T2 that were made coarser and brought back, with and without",
     ),
     "guide_used": ("the T1 was used", ""),
+    "cut_out": (
+        "ends where the T1 does",
+        "as a T2 does that was cut out by the same mask before it became coarse",
+    ),
     "field_of_view_mm": (
         "field of view",
         "largest distance of a corner from the T2's, in mm",

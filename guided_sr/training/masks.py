@@ -11,13 +11,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+
+from guided_sr.volumes.stripping import stripping_mask
 
 Stack = NDArray[np.float32]
 
-_ZEROS = 0.4  # share of a stripped image that is 0, at least
-_HOLES = 0.05  # share of what a mask keeps that is 0, at most
-_CLOSED = 2  # pixels: gaps within a mask, where fluid is 0 in a T1, are as narrow
 _HALF = 0.5
 
 
@@ -44,11 +42,9 @@ class StrippingMask:
             t1: Guide slices ``(n, H, W)``, in theirs.
             air: What 0 is in each after normalisation.
         """
-        if min(np.mean(image == 0.0) for image in (t2, t1)) < _ZEROS:
+        kept = stripping_mask(t2, t1)
+        if kept is None:
             return None
-        kept = np.stack([_filled(slice_ > 0.0) for slice_ in t1])
-        if not kept.any() or np.mean(t1[kept] == 0.0) > _HOLES:
-            return None  # air without noise, and no mask
         return cls(kept.astype(np.float32), air)
 
     def part(self, slices: NDArray[np.integer] | NDArray[np.bool_]) -> StrippingMask:
@@ -74,12 +70,3 @@ class StrippingMask:
         whole = air + (stack - air) / np.maximum(share, _HALF)
         cut: Stack = np.where(share > _HALF, whole, air).astype(np.float32)
         return cut
-
-
-def _filled(within: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Without gaps and holes."""
-    wide = np.pad(within, 2 * _CLOSED)
-    closed = ndimage.binary_fill_holes(ndimage.binary_closing(wide, iterations=_CLOSED))
-    inner = slice(2 * _CLOSED, -2 * _CLOSED)
-    found: NDArray[np.bool_] = closed[inner, inner]
-    return found

@@ -213,10 +213,8 @@ def _mask(
     """What a pair's skull was stripped off by, of the slices that hold anything."""
     if not sharp or inputs.t1 is None or inputs.t1_scale is None:
         return None
-    zero = np.zeros(1, np.float32)
-    scales = inputs.t2_scale, inputs.t1_scale
-    t2_air, t1_air = (float(scale.forward(zero)[0]) for scale in scales)
-    mask = StrippingMask.of(inputs.t2, inputs.t1, (t2_air, t1_air))
+    air = inputs.t2_scale.air, inputs.t1_scale.air
+    mask = StrippingMask.of(inputs.t2, inputs.t1, air)
     if mask is None:
         return None
     return replace(mask.part(filled), drawn=sharp == "drawn")

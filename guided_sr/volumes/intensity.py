@@ -50,6 +50,11 @@ class IntensityScale:
         """Map working values back to intensities: same shape, float32."""
         return _linear(x, self.high - self.low, self.low)
 
+    @property
+    def air(self) -> float:
+        """What an intensity of 0 becomes."""
+        return float(self.forward(0.0))
+
     def to_dict(self) -> dict[str, float]:
         """The two numbers, ready for JSON."""
         return {"low": self.low, "high": self.high}

@@ -7,13 +7,13 @@ import pytest
 
 from guided_sr import head_phantom
 from guided_sr.errors import GuidedSRWarning, UsageError
+from guided_sr.inference import stack as engine
 from guided_sr.inference.cascade import run_cascade
 from guided_sr.inference.guide import spacing_along
 from guided_sr.inference.inputs import prepare
 from guided_sr.inference.slice_width import BOX, profile_of, slice_width
 from guided_sr.inference.volume_inputs import VolumeInputs
 from guided_sr.inference.volume_plan import Served, VolumePlan, target_for
-from guided_sr.model import super_resolution
 from guided_sr.physics.operators import LineOperator, SeparableOperator
 from guided_sr.physics.slice_profile import SliceProfile
 from guided_sr.volumes import Volume
@@ -187,7 +187,7 @@ def test_planes_of_another_profile_are_seen_anew_by_the_first_result(
         stacks.append(t2)
         return run_cascade(networks, t2, *more, **how)
 
-    monkeypatch.setattr(super_resolution, "run_cascade", watch)
+    monkeypatch.setattr(engine, "run_cascade", watch)
     inputs = prepare(low, head.t1, guided=True, scale=(4, 1)).with_profile(box)
     model.predict_inputs(inputs, progress=lambda *at: told.append(at))
     first, again = stacks

@@ -173,3 +173,46 @@ def test_the_exact_projection_of_a_volume_explains_the_observation(rng):
     y = rng.random((4, 4, 5))
     x = back_project(np.zeros((8, 8, 20)), y, volume, method="exact", epsilon=0.0)
     np.testing.assert_allclose(volume(x), y, atol=1e-6)
+
+
+def test_equal_variances_are_the_closed_form(scene):
+    _, y, x, operator = scene
+    how = {"method": "exact", "epsilon": 0.01}
+    out = back_project(x, y, operator, **how, variance=np.ones_like(x))
+    np.testing.assert_allclose(out, back_project(x, y, operator, **how), atol=1e-9)
+
+
+def test_unequal_variances_solve_the_weighted_problem(rng):
+    """Against the dense solution of ``(A V A^T + eps I) r = Y - A X``."""
+    operator = CascadePlan.create((6, 7), scale=2, stages=1).observation()
+    x, y = rng.standard_normal((2, 12, 14)), rng.standard_normal((2, 6, 7))
+    variance = rng.choice([0.0, 1.0, 4.0], x.shape)
+    a = np.kron(operator.rows.matrix, operator.columns.matrix)
+    out = back_project(x, y, operator, method="exact", epsilon=0.3, variance=variance)
+    for before, after, seen, v in zip(x, out, y, variance, strict=True):
+        system = a * v.ravel() @ a.T + 0.3 * np.eye(len(a))
+        wanted = np.linalg.solve(system, seen.ravel() - a @ before.ravel())
+        step = v * (a.T @ wanted).reshape(v.shape)
+        np.testing.assert_allclose(after, before + step, atol=0.02)
+        np.testing.assert_array_equal(after[v == 0.0], before[v == 0.0])
+
+
+def test_slices_of_a_stack_have_nothing_to_do_with_each_other(scene, rng):
+    _, y, x, operator = scene
+    variance = rng.choice([0.0, 1.0, 16.0], x.shape)
+    how = {"method": "exact", "epsilon": 0.01}
+    alone = back_project(x, y, operator, **how, variance=variance)
+    stack, seen = np.stack([0.0 * x, x]), np.stack([rng.standard_normal(y.shape), y])
+    both = back_project(
+        stack, seen, operator, **how, variance=np.stack([variance, variance])
+    )
+    np.testing.assert_allclose(both[1], alone, atol=1e-9)
+    lines = LineOperator(2, 2), *operator.lines
+    volume = back_project(
+        stack,
+        seen,
+        SeparableOperator(*lines),
+        **how,
+        variance=np.stack([variance, variance]),
+    )
+    np.testing.assert_allclose(volume[1], alone, atol=1e-9)

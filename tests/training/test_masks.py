@@ -46,29 +46,6 @@ def test_a_mask_is_found_by_the_zeros_of_both_images(pair, disc):
     np.testing.assert_array_equal(mask.part(np.array([0, 2])).kept, mask.kept[[0, 2]])
 
 
-def test_fluid_that_is_0_in_the_t1_does_not_make_a_hole(pair, disc):
-    t2, t1 = pair
-    holed = t1.copy()
-    holed[:, 20:24, 20:24] = 0.0
-    holed[:, 12:30, 30] = 0.0
-    mask = StrippingMask.of(t2, holed, (0.0, 0.0))
-    assert mask is not None
-    np.testing.assert_array_equal(mask.kept, disc.astype(np.float32))
-
-
-@pytest.mark.parametrize("which", [0, 1])
-def test_where_one_image_has_noise_in_its_air_there_is_no_mask(pair, which):
-    images = list(pair)
-    images[which] = images[which] + np.float32(0.01)
-    assert StrippingMask.of(*images, (0.0, 0.0)) is None
-
-
-def test_air_that_is_0_here_and_there_is_no_mask(pair):
-    t2, t1 = pair
-    speckled = np.random.default_rng(1).random(t1.shape) < 0.45
-    assert StrippingMask.of(t2, np.where(speckled, 0, t1 + 0.1), (0.0, 0.0)) is None
-
-
 def test_an_edge_stays_sharp_when_slices_are_turned_and_shrunk(pair):
     subject = _subject(pair, sharp_masks="drawn")
     level, plain = (
