@@ -549,6 +549,33 @@ def test_refinement_starts_from_the_external_weights(trained, small_head, tiny):
             np.testing.assert_allclose(x, y, atol=1e-6)
 
 
+def test_refinement_keeps_no_weights_that_make_its_own_slices_worse(
+    trained, small_head, tiny, capsys
+):
+    low = degrade(small_head.t2, 2)
+    model = GuidedSRModel(precision="float32", **tiny)
+    options = {**INTERNAL, "learning_rate": 0.5, "max_seconds": None, "verbose": 2}
+    histories = model.fit_internal(low, small_head.t1, init=trained, **options)
+    kept = [one["weights"] for one in model.learnt["held_out"]]
+    assert kept == ["old"] * len(histories)
+    for one, other in zip(model.networks, trained.networks, strict=True):
+        for x, y in zip(one.get_weights(), other.get_weights(), strict=True):
+            np.testing.assert_array_equal(x, y)
+    assert "stage 1 of 2: its own slices " in capsys.readouterr().out
+
+
+def test_refinement_goes_on_with_what_the_preset_has_learnt_with(
+    trained, small_head, tiny, tmp_path, monkeypatch
+):
+    noted = {"learnt_with": {"loss": "l2", "guide_noise": 0.06}}
+    folder = trained.save_preset(tmp_path / "preset", metadata=noted)
+    model, seen = GuidedSRModel(precision="float32", **tiny), []
+    monkeypatch.setattr(model, "_fit", lambda _, options, *a, **k: seen.append(options))
+    low = degrade(small_head.t2, 2)
+    model.fit_internal(low, small_head.t1, init=folder, verbose=0)
+    assert (seen[0].loss, seen[0].guide_noise, seen[0].max_steps) == ("l2", 0.06, 400)
+
+
 def test_refinement_starts_from_a_preset_folder(trained, small_head, tiny, tmp_path):
     folder = trained.save_preset(tmp_path / "preset")
     model = GuidedSRModel(precision="bfloat16", **tiny)

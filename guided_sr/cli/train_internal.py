@@ -137,6 +137,8 @@ def execute(args: argparse.Namespace) -> int:
             ],
             **setup.fitting(place),
         )
+        for line in fitting.decision_report(histories, "its own slices"):
+            console.note(line)
         took = [
             {
                 "steps": len(one.epoch) * options.steps_in_epoch,

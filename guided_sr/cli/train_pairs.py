@@ -107,7 +107,7 @@ def learn_from_pairs(args: argparse.Namespace, way: Way) -> int:
         histories = fit(
             _both(pairs), setup.scale, setup.stages, callbacks=callbacks, **how
         )
-        for line in fitting.fine_tuning_report(histories):
+        for line in fitting.decision_report(histories):
             console.note(line)
         return model, setup.record(way.kind, pairs, time.perf_counter() - begun)
 

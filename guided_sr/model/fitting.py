@@ -224,10 +224,17 @@ def bounds(stages: int, options: TrainingOptions) -> str:
     return f"{count} of at most {options.max_steps} steps"
 
 
-def fine_tuning_report(histories: Sequence[keras.callbacks.History]) -> list[str]:
-    """What was decided for each stage, a line each; none if nothing was held out."""
+def decision_report(
+    histories: Sequence[keras.callbacks.History], slices: str = "held-out slices"
+) -> list[str]:
+    """What was decided for each stage, a line each; none if nothing was to decide.
+
+    Args:
+        histories: Of the stages.
+        slices: What decided, in words.
+    """
     return [
-        f"stage {stage} of {len(histories)}: {decision.sentence()}"
+        f"stage {stage} of {len(histories)}: {decision.sentence(slices)}"
         for stage, decision in enumerate(decisions(histories), 1)
     ]
 

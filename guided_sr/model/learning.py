@@ -17,7 +17,7 @@ from guided_sr.training.holdout import SHARE
 from guided_sr.training.options import TrainingOptions
 from guided_sr.training.stages import CascadeTrainer
 from guided_sr.training.subjects import Subject, subjects_of, supervised_subjects_of
-from guided_sr.training.validation import decisions, fine_tuning_data
+from guided_sr.training.validation import decisions, fine_tuning_data, for_deciding
 
 Histories = list[keras.callbacks.History]
 
@@ -151,7 +151,7 @@ class LearningModel(CascadeNetworks):
         if start is not None and start.usage is not None:
             self.metadata = {"range": start.usage}
         if verbose:
-            for line in fitting.fine_tuning_report(histories):
+            for line in fitting.decision_report(histories):
                 print(line)
         return histories
 
@@ -229,7 +229,9 @@ class LearningModel(CascadeNetworks):
         Without guide this is ZSSR's way (``GuidedSRModel("zssr")``), with guide the
         paper's Model 2. With ``init`` it refines an externally trained model on one
         subject, which the paper names as future work. What it learns is good for
-        this image alone.
+        this image alone. Some of its slices are then degraded by the whole factor and
+        brought back, as the held-out ones of `fit_external` are, and each stage keeps
+        the best weights seen, the old ones included.
 
         The root mean square of ``Y - A X`` of the image under way is watched every
         50 steps: when it stands still the learning rate is divided by 10, and after
@@ -250,30 +252,35 @@ class LearningModel(CascadeNetworks):
                 printed unless it is 0.
             devices: As in `fit_external`.
             **training: As in `fit_external`; at most 1000 steps a stage by default.
-                With ``init``, 400 steps a stage on a cosine, which spends them all.
+                With ``init``, 400 steps a stage on a cosine, which spends them all;
+                the rest goes on as in `fit_external`.
 
         Returns:
-            One Keras `History` a stage, with the figure ``residual``.
+            One Keras `History` a stage, with the figure ``residual``; with ``init``
+            also ``held_out_psnr_before`` and ``held_out_psnr`` in dB.
 
         Raises:
             UsageError: If an option is unknown or out of range, or ``init`` is of
                 another network.
             DataError: If data are unusable, slices too small or the loss diverges.
         """
-        defaults = fitting.INTERNAL if init is None else fitting.REFINEMENT
-        options = fitting.training_options(training, defaults)
         start, factors, stages = self._wanted(
             init, scale, stages, default=fitting.EXTERNAL_STAGES
         )
+        defaults = fitting.INTERNAL
+        if start is not None:
+            defaults = {**fitting.REFINEMENT, **start.learnt_with}
+        options = fitting.training_options(training, defaults)
         subjects = subjects_of([(t2, t1)], **self._learning(factors, stages))
         if verbose:
             bound = "" if max_seconds is None else f", {max_seconds:g} s in all"
             print(f"{fitting.bounds(stages, options)}{bound}")
         plateau = options.schedule == "plateau"
-        return self._fit(
+        histories = self._fit(
             subjects,
             options,
             start,
+            held_out=[] if start is None else for_deciding(subjects),
             schedule=fitting.residual_plateau if plateau else None,
             seconds=max_seconds,
             callbacks=fitting.internal_callbacks(stages, callbacks, verbose=verbose),
@@ -281,6 +288,10 @@ class LearningModel(CascadeNetworks):
             verbose=verbose,
             devices=devices,
         )
+        if verbose:
+            for line in fitting.decision_report(histories, "its own slices"):
+                print(line)
+        return histories
 
     def _wanted(
         self,

@@ -1,4 +1,8 @@
-"""Held-out slices decide which weights of a stage are kept, the old ones included."""
+"""Observed slices decide which weights of a stage are kept, the old ones included.
+
+Fine-tuning holds some out for that; refinement on one scan looks at those that it
+learns from.
+"""
 
 from __future__ import annotations
 
@@ -59,15 +63,15 @@ class Decision:
             best.epoch, len(seen), history.history[BEFORE][0], best.figure, seen[-1]
         )
 
-    def sentence(self) -> str:
-        """The decision in words."""
+    def sentence(self, slices: str) -> str:
+        """The decision in words, beginning with what decided."""
         if self.epoch == 0:
             return (
-                f"held-out slices {self.before:.2f} dB before, {self.last:.2f} dB after"
+                f"{slices} {self.before:.2f} dB before, {self.last:.2f} dB after"
                 f" epoch {self.epochs}: the old weights are kept"
             )
         return (
-            f"held-out slices {self.before:.2f} dB before, {self.kept:.2f} dB after"
+            f"{slices} {self.before:.2f} dB before, {self.kept:.2f} dB after"
             f" epoch {self.epoch} of {self.epochs}: the new weights are kept"
         )
 
