@@ -10,7 +10,7 @@ from guided_sr.inference.inputs import Inputs
 from guided_sr.inference.noise import settled
 from guided_sr.inference.support import Support, back_project_within
 from guided_sr.inference.volume import Cascade
-from guided_sr.physics.back_projection import BackProjection
+from guided_sr.physics.back_projection import BackProjection, back_project
 from guided_sr.physics.cascade_plan import CascadePlan
 
 
@@ -36,11 +36,10 @@ def super_resolve_stack(
     how, _ = settled(model.back_projection, model.networks, y, t1, plan=plan)
     seen, profile = inputs.to_trained(y), inputs.profile
     operator = plan.observation() if profile.nominal else inputs.observation
-    support, beyond = None, None
+    support = None
     if model.guided and how.method == "exact":
-        air = inputs.t2_scale.air
-        support = Support.of(inputs.t2, inputs.t1, operator, value=air)
-    on_device = profile.nominal and support is None
+        zero = inputs.t2_scale.air
+        support = Support.of(inputs.t2, inputs.t1, operator, value=zero)
     for k in range(profile.passes):
         stack = run_cascade(
             model.networks,
@@ -48,17 +47,19 @@ def super_resolve_stack(
             t1,
             plan=plan,
             back_projection=how,
-            last=None if on_device else BackProjection(None),
+            last=None if profile.nominal else BackProjection(None),
             progress=part_of(progress, k, profile.passes),
         )
-        if not on_device:
-            beyond = None if support is None else support.beyond(stack)
-            stack = back_project_within(stack, y, operator, how, beyond)
+        if not profile.nominal:
+            stack = back_project(stack, y, operator, **vars(how))
+        air = None if support is None else support.beyond(stack)
+        if air is not None:
+            stack = back_project_within(stack, y, operator, how, air)
         if k + 1 < profile.passes:
             seen = inputs.seen_anew(y, stack)
     stack = inputs.t2_scale.inverse(stack)
-    if beyond is not None:
-        stack[beyond.where] = 0.0
+    if air is not None:
+        stack[air.where] = 0.0
     if inputs.t2.min() >= 0.0:
         stack = np.maximum(stack, 0.0, out=stack)
     return stack

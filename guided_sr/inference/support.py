@@ -25,7 +25,7 @@ from guided_sr.volumes.stripping import stripping_mask
 Voxels = NDArray[np.float32]
 
 _DIM = 0.75  # of the median within: what is brighter beyond is fluid, 0 in the T1
-_BRIGHT = 0.08  # share of the pixels next to the mask that may be; else two masks
+_BRIGHT = 0.08  # share of pixels next to the mask over that median; else two masks
 _PARTLY = (0.1, 0.4)  # share of a coarse pixel within the mask that leaves it something
 _EMPTY = 0.1  # share of such pixels that may be 0 all the same; else cut out coarse
 _NEAR = 2  # pixels within, next to the air
@@ -99,12 +99,12 @@ class Support:
         """What of an estimate has to be air; `None` where the T2 has another mask.
 
         Args:
-            x: Estimate on the target grid, normalised.
+            x: Estimate on the target grid, normalised and back-projected.
         """
         within = float(np.median(x[self.kept]))
-        dim = x < self.value + _DIM * (within - self.value)
-        if np.mean(~dim[self._next_to(self.kept)]) > _BRIGHT:
+        if np.mean(x[self._next_to(self.kept)] > within) > _BRIGHT:
             return None
+        dim = x < self.value + _DIM * (within - self.value)
         variance = np.ones(x.shape, np.float32)
         variance[self._next_to(~self.kept, _NEAR)] = _UNSURE
         where = dim & ~self.kept
@@ -124,22 +124,19 @@ def back_project_within(
     y: NDArray[np.floating],
     operator: SeparableOperator,
     how: BackProjection,
-    air: Air | None,
+    air: Air,
 ) -> NDArray[np.floating]:
-    """Back-project an estimate that has air around it.
+    """Back-project an estimate that has air around it, by ``"exact"``.
 
     Args:
-        x: Estimate, as in `back_project`.
+        x: Estimate, as in `back_project`, and back-projected before.
         y: Observation, as there.
         operator: As there.
-        how: The back-projection; with air it is ``"exact"``.
-        air: What is known of the air, if anything.
+        how: The back-projection.
+        air: What is known of the air.
 
     Returns:
         The corrected estimate, which is air where that is known.
     """
-    x = back_project(x, y, operator, **vars(how))
-    if air is None:
-        return x
     held = np.where(air.where, np.float32(air.value), x)
     return back_project(held, y, operator, **vars(how), variance=air.variance)

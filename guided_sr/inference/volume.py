@@ -21,7 +21,7 @@ from guided_sr.inference.noise import Noise, settled
 from guided_sr.inference.support import Air, back_project_within
 from guided_sr.inference.volume_inputs import Estimate, VolumeInputs, Voxels
 from guided_sr.inference.volume_plan import VolumePlan
-from guided_sr.physics.back_projection import BackProjection
+from guided_sr.physics.back_projection import BackProjection, back_project
 from guided_sr.physics.cascade_plan import CascadePlan
 from guided_sr.physics.operators import LineOperator, SeparableOperator
 from guided_sr.volumes import Normalised
@@ -90,12 +90,15 @@ def super_resolve(
             through_plane=_at(noise, through_plane),
         )
         noise = noise or found
+        residual, misfit = _explained(x, observed, plan.observation, last, floor=floor)
         air = None
         if support is not None and last.method == "exact":
             air = support.beyond(x)
-        residual, misfit = _explained(
-            x, observed, plan.observation, last, floor=floor, air=air
-        )
+        if air is not None:
+            residual, (_, after) = _explained(
+                x, observed, plan.observation, last, floor=floor, air=air
+            )
+            misfit = misfit[0], after
         if left:
             seen = plan.seen_anew(x, residual)
             del x
@@ -301,7 +304,7 @@ def _explained(
     how: BackProjection,
     *,
     floor: float,
-    air: Air | None,
+    air: Air | None = None,
 ) -> tuple[Voxels, tuple[float, float]]:
     """Back-project a volume in place, by blocks along an axis that was left alone.
 
@@ -313,8 +316,10 @@ def _explained(
     for block, local in _blocks(x.shape, operator):
         estimate, seen = x[block], y[block]
         squares[0] += float(np.sum((seen - local(estimate)) ** 2, dtype=np.float64))
-        local_air = None if air is None else air.part(block)
-        better = back_project_within(estimate, seen, local, how, local_air)
+        if air is None:
+            better = back_project(estimate, seen, local, **vars(how))
+        else:
+            better = back_project_within(estimate, seen, local, how, air.part(block))
         x[block] = np.maximum(better, np.float32(floor))
         residual[block] = seen - local(x[block])
         squares[1] += float(np.sum(residual[block] ** 2, dtype=np.float64))
