@@ -28,7 +28,11 @@ def interval(differences: np.ndarray, draws: int = 5000) -> tuple[float, float]:
     return float(low), float(high)
 
 
-_PRESETS = {"recipe": "", "former, seed 0": ", before masks"}
+_PRESETS = {
+    "recipe": "",
+    "air unknown": ", air unknown",
+    "former, seed 0": ", before masks",
+}
 
 
 def _recipes(runs: Sequence[Run]) -> list[Run]:
@@ -88,6 +92,11 @@ def seeds(runs: Sequence[Run]) -> list[str]:
     ]
     for own, taught, title in (
         ("recipe", "supervised", ""),
+        (
+            "air unknown",
+            "supervised without paintings, 800 steps",
+            ", air unknown",
+        ),
         ("former", "former, supervised", ", before masks"),
     ):
         bounds = {(r["recipe"], r["test"]): r for r in runs if r["label"] == taught}
@@ -117,6 +126,32 @@ def _seeds_row(
         "" if bound is None else f"{mean / bound['gain']:.0%}",
     ]
     return "| " + " | ".join(cells) + " |"
+
+
+def air(runs: Sequence[Run]) -> list[str]:
+    """The same weights with what is known of the air beyond a mask, and without."""
+    lines = [
+        "| preset | test subject | air unknown | known | adds |",
+        "|---|---|--:|--:|--:|",
+    ]
+    for known, unknown, title in (
+        ("recipe", "air unknown", ""),
+        ("supervised", "supervised without paintings, 800 steps", ", supervised"),
+    ):
+        before = {
+            (run["recipe"], run["test"]): run["gain"]
+            for run in runs
+            if run["label"] == unknown
+        }
+        after = [run for run in runs if run["label"] == known]
+        for run in sorted(after, key=lambda one: (one["recipe"], one["test"])):
+            gain = before.get((run["recipe"], run["test"]))
+            if gain is not None:
+                lines.append(
+                    f"| `{run['recipe']}`{title} | {run['test']} | {gain:+.2f} |"
+                    f" **{run['gain']:+.2f}** | {run['gain'] - gain:+.2f} |"
+                )
+    return lines
 
 
 def _slices(runs: Sequence[Run]) -> np.ndarray:
@@ -207,6 +242,7 @@ def probes(runs: Sequence[Run]) -> list[str]:
 
 
 RENDERERS = {
+    "air": air,
     "leave-one-out": leave_one_out,
     "means": means,
     "orderings": orderings,
