@@ -54,6 +54,23 @@ def _data(name: str) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def disc() -> np.ndarray:
+    """Slices of 48 x 48 pixels, true within a disc."""
+    x, y = np.meshgrid(*(np.arange(48) - 23.5,) * 2, indexing="ij")
+    return np.repeat((np.hypot(x, y) < 15.0)[None], 3, axis=0)
+
+
+@pytest.fixture(scope="session")
+def cut_out(disc: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A T2 at half the size and its T1, cut out by the disc."""
+    from guided_sr.physics.degrade import degrade
+
+    rng = np.random.default_rng(0)
+    t2, t1 = (np.float32(1.0) + 0.2 * rng.random((2, *disc.shape), np.float32)) * disc
+    return degrade(t2, 2).astype(np.float32), t1
+
+
 @pytest.fixture
 def nifti_pair(tmp_path: Path) -> NiftiPair:
     """A thick-slice T2 (16 x 14 x 4, 1 x 1 x 4 mm) and a T1 (16 x 14 x 16, 1 mm)

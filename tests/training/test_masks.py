@@ -1,28 +1,11 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-from guided_sr.physics.degrade import degrade
 from guided_sr.training.augmentation import Augmentation
 from guided_sr.training.masks import StrippingMask
 from guided_sr.training.patches import PatchDataset
 from guided_sr.training.subjects import SharpMasks, Subject, subjects_of
-
-
-@pytest.fixture(scope="module")
-def disc() -> np.ndarray:
-    """Slices of 48 x 48 pixels, 1 within a disc."""
-    x, y = np.meshgrid(*(np.arange(48) - 23.5,) * 2, indexing="ij")
-    return np.repeat((np.hypot(x, y) < 15.0)[None], 3, axis=0)
-
-
-@pytest.fixture(scope="module")
-def pair(disc: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A T2 at half the size and its T1, cut out by the disc."""
-    rng = np.random.default_rng(0)
-    t2, t1 = (np.float32(1.0) + 0.2 * rng.random((2, *disc.shape), np.float32)) * disc
-    return degrade(t2, 2).astype(np.float32), t1
 
 
 def _subject(
@@ -39,17 +22,17 @@ def _subject(
     return subject
 
 
-def test_a_mask_is_found_by_the_zeros_of_both_images(pair, disc):
-    mask = StrippingMask.of(*pair, (0.0, 0.0))
+def test_a_mask_is_found_by_the_zeros_of_both_images(cut_out, disc):
+    mask = StrippingMask.of(*cut_out, (0.0, 0.0))
     assert mask is not None
     np.testing.assert_array_equal(mask.kept, disc.astype(np.float32))
     np.testing.assert_array_equal(mask.part(np.array([0, 2])).kept, mask.kept[[0, 2]])
 
 
-def test_an_edge_stays_sharp_when_slices_are_turned_and_shrunk(pair):
-    subject = _subject(pair, sharp_masks="drawn")
+def test_an_edge_stays_sharp_when_slices_are_turned_and_shrunk(cut_out):
+    subject = _subject(cut_out, sharp_masks="drawn")
     level, plain = (
-        s.level_stack(s.t2, 1) for s in (subject, _subject(pair, sharp_masks=True))
+        s.level_stack(s.t2, 1) for s in (subject, _subject(cut_out, sharp_masks=True))
     )
     np.testing.assert_array_equal(level.target, plain.target)
     draws = Augmentation((15.0,), rescale_steps=(0.1,), rescale_from=0.8)
@@ -69,9 +52,9 @@ def test_an_edge_stays_sharp_when_slices_are_turned_and_shrunk(pair):
     np.testing.assert_allclose(inside[:2], inside[2:], rtol=0.03)
 
 
-def test_an_edge_is_as_sharp_at_a_coarse_level_and_its_tissue_whole(pair):
-    soft = _subject(pair, sharp_masks=False)
-    sharp = _subject(pair, sharp_masks=True)
+def test_an_edge_is_as_sharp_at_a_coarse_level_and_its_tissue_whole(cut_out):
+    soft = _subject(cut_out, sharp_masks=False)
+    sharp = _subject(cut_out, sharp_masks=True)
     assert soft.mask is None
     assert sharp.mask is not None
     for image in (0, 1):
@@ -87,14 +70,14 @@ def test_an_edge_is_as_sharp_at_a_coarse_level_and_its_tissue_whole(pair):
     assert levels[1].plan is sharp.plan
 
 
-def test_without_the_option_nothing_changes(pair):
-    soft = _subject(pair, sharp_masks=False)
+def test_without_the_option_nothing_changes(cut_out):
+    soft = _subject(cut_out, sharp_masks=False)
     level = soft.level_stack(soft.t2, 1)
     np.testing.assert_array_equal(level.target, soft.t2)
 
 
-def test_a_part_of_a_subject_has_its_part_of_the_mask(pair):
-    sharp = _subject(pair, sharp_masks=True)
+def test_a_part_of_a_subject_has_its_part_of_the_mask(cut_out):
+    sharp = _subject(cut_out, sharp_masks=True)
     part = sharp.part(np.array([1]))
     assert part.mask is not None
     assert len(part.mask.kept) == len(part.t2) == 1
