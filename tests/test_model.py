@@ -556,11 +556,12 @@ def test_refinement_keeps_no_weights_that_make_its_own_slices_worse(
     model = GuidedSRModel(precision="float32", **tiny)
     options = {**INTERNAL, "learning_rate": 0.5, "max_seconds": None, "verbose": 2}
     histories = model.fit_internal(low, small_head.t1, init=trained, **options)
-    kept = [one["weights"] for one in model.learnt["held_out"]]
+    kept = [one["weights"] for one in model.learnt["own_slices"]]
     assert kept == ["old"] * len(histories)
     for one, other in zip(model.networks, trained.networks, strict=True):
         for x, y in zip(one.get_weights(), other.get_weights(), strict=True):
             np.testing.assert_array_equal(x, y)
+    assert model.learnt["learnt_with"]["loss"] == "l1"
     assert "stage 1 of 2: its own slices " in capsys.readouterr().out
 
 

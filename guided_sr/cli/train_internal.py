@@ -34,9 +34,9 @@ _DEFAULTS = {
     "batch_size": "16",
     "patch_size": "48",
     "learning_rate": "0.001",
-    "loss": "l1",
-    "guide_jitter_mm": "0",
-    "guide_noise": "0",
+    "loss": "l1; that of --init",
+    "guide_jitter_mm": "0; that of --init",
+    "guide_noise": "0; that of --init",
 }
 
 

@@ -50,7 +50,8 @@ def array_bytes(
     between = 0
     if plan.in_plane is not None and plan.through_plane is not None:
         between = 8 * high * plan.shape[plan.across] // plan.target_shape[plan.across]
-    working = 4 * high + between + 16 * low
+    ends = 0 if t1_shape is None else 8 * high  # of a cut-out T2: masks, variances
+    working = 4 * high + ends + between + 16 * low
     blocks = min(BLOCK_BYTES, 24 * high)
     if not any(line.is_identity for line in plan.observation.lines):
         blocks = 20 * high  # nothing to cut it along

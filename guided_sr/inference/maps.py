@@ -100,7 +100,9 @@ def _influence(
     ]
     blurred = SeparableOperator(*lines)(guide.data).astype(np.float32)
     without = dataclasses.replace(
-        inputs, guide=dataclasses.replace(guide, data=blurred)
+        inputs,
+        guide=dataclasses.replace(guide, data=blurred),
+        known_support=inputs.support(),  # no detail of the T1
     )
     return result - super_resolve(without, **cascades, progress=progress).data
 

@@ -20,7 +20,7 @@ from scipy import ndimage
 
 from guided_sr.physics.back_projection import BackProjection, back_project
 from guided_sr.physics.operators import SeparableOperator
-from guided_sr.volumes.stripping import stripping_mask
+from guided_sr.volumes.stripping import is_zero, stripping_mask
 
 Voxels = NDArray[np.float32]
 
@@ -28,6 +28,8 @@ _DIM = 0.75  # of the median within: what is brighter beyond is fluid, 0 in the 
 _BRIGHT = 0.08  # share of pixels next to the mask over that median; else two masks
 _PARTLY = (0.1, 0.4)  # share of a coarse pixel within the mask that leaves it something
 _EMPTY = 0.1  # share of such pixels that may be 0 all the same; else cut out coarse
+_OUTSIDE = 0.01  # share of a coarse pixel within the mask, less is without
+_BEYOND = 0.01  # share of the T2 that may lie without; else the T1 holds less of it
 _NEAR = 2  # pixels within, next to the air
 _UNSURE = 16.0  # times the variance of the rest, there
 
@@ -91,7 +93,10 @@ class Support:
         kept = np.moveaxis(kept, 0, across)
         share = operator(kept.astype(np.float32))
         partly = (share > _PARTLY[0]) & (share < _PARTLY[1])
-        if np.any(partly) and np.mean(t2[partly] == 0.0) > _EMPTY:
+        if np.any(partly) and np.mean(is_zero(t2)[partly]) > _EMPTY:
+            return None
+        whole = float(np.sum(t2, dtype=np.float64))
+        if float(np.sum(t2[share < _OUTSIDE], dtype=np.float64)) > _BEYOND * whole:
             return None
         return cls(kept, value, across)
 
@@ -102,12 +107,15 @@ class Support:
             x: Estimate on the target grid, normalised and back-projected.
         """
         within = float(np.median(x[self.kept]))
-        if np.mean(x[self._next_to(self.kept)] > within) > _BRIGHT:
+        edge = self._next_to(self.kept)
+        if not edge.any() or np.mean(x[edge] > within) > _BRIGHT:
             return None
         dim = x < self.value + _DIM * (within - self.value)
         variance = np.ones(x.shape, np.float32)
         variance[self._next_to(~self.kept, _NEAR)] = _UNSURE
-        where = dim & ~self.kept
+        slices = tuple(axis for axis in range(3) if axis != self.across)
+        # A slice of which the T1 shows nothing says nothing of where the T2 ends.
+        where = dim & ~self.kept & np.any(self.kept, axis=slices, keepdims=True)
         variance[where] = 0.0
         return Air(where, self.value, variance)
 

@@ -1,7 +1,8 @@
 """Super-resolve a volume: in-plane, across the slices, in the slices again, projection.
 
 The work is done along RAS+ and in the range of the networks. Nothing here holds more
-than the result, the guide and the T2 at once: slices are normalised as they are needed,
+than the result, the guide and the T2 at once, and where a mask ends the T2 that and
+the variances of the result: slices are normalised as they are needed,
 both plane stacks are added into one array, and the last back-projection works on it in
 blocks wherever an axis was left alone. Slices of another profile than the networks know
 go through all of it twice: the first result says what they would show through that one.

@@ -33,6 +33,7 @@ class VolumeInputs:
         guide: The T1 on the grid of the result, or `None`.
         plan: What is to be done; with the profile of the slices, where the T1 shows it.
         scale: Intensity map of the T2.
+        known_support: What `support` gives, where it is not to be read from the guide.
     """
 
     t2: Volume
@@ -40,6 +41,7 @@ class VolumeInputs:
     guide: Guide | None
     plan: VolumePlan
     scale: IntensityScale
+    known_support: Support | None = None
 
     @classmethod
     def prepare(
@@ -86,6 +88,8 @@ class VolumeInputs:
 
     def support(self) -> Support | None:
         """Where the T2 ends, if both images were cut out by one mask."""
+        if self.known_support is not None:
+            return self.known_support
         guide = None if self.guide is None else self.guide.data
         return Support.of(
             self.low,

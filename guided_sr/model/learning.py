@@ -229,13 +229,13 @@ class LearningModel(CascadeNetworks):
         Without guide this is ZSSR's way (``GuidedSRModel("zssr")``), with guide the
         paper's Model 2. With ``init`` it refines an externally trained model on one
         subject, which the paper names as future work. What it learns is good for
-        this image alone. Some of its slices are then degraded by the whole factor and
-        brought back, as the held-out ones of `fit_external` are, and each stage keeps
-        the best weights seen, the old ones included.
+        this image alone. Some of its slices, learnt from as well, are then degraded
+        by the whole factor and brought back, as the held-out ones of `fit_external`
+        are, and each stage keeps the best weights seen, the old ones included.
 
         The root mean square of ``Y - A X`` of the image under way is watched every
-        50 steps: when it stands still the learning rate is divided by 10, and after
-        the second time the stage ends.
+        50 steps. Without ``init``, when it stands still the learning rate is divided
+        by 10, and after the second time the stage ends.
 
         Args:
             t2: Observed T2, as in `predict_cascade`; the whole stack is learnt from.
@@ -281,12 +281,16 @@ class LearningModel(CascadeNetworks):
             options,
             start,
             held_out=[] if start is None else for_deciding(subjects),
+            decided_by="own_slices",
             schedule=fitting.residual_plateau if plateau else None,
             seconds=max_seconds,
             callbacks=fitting.internal_callbacks(stages, callbacks, verbose=verbose),
             checkpoint_dir=checkpoint_dir,
             verbose=verbose,
             devices=devices,
+        )
+        self.learnt["learnt_with"] = fitting.learnt_with(
+            {"learnt_with": asdict(options)}
         )
         if verbose:
             for line in fitting.decision_report(histories, "its own slices"):
@@ -347,6 +351,7 @@ class LearningModel(CascadeNetworks):
         start: fitting.Start | None,
         *,
         shared: bool = False,
+        decided_by: str = "held_out",
         **how: Any,
     ) -> Histories:
         trainer = CascadeTrainer(
@@ -362,6 +367,6 @@ class LearningModel(CascadeNetworks):
         self.scale, self.scale_range = subjects[0].plan.scale, None
         self.name, self.weights, self.metadata = None, {}, {}
         self.unguided = None if start is None else start.unguided
-        held_out = [decision.record() for decision in decisions(histories)]
-        self.learnt = {"held_out": held_out} if held_out else {}
+        decided = [decision.record() for decision in decisions(histories)]
+        self.learnt = {decided_by: decided} if decided else {}
         return histories

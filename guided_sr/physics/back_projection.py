@@ -171,15 +171,19 @@ def back_project(
         epsilon: Regularisation of ``"exact"``; ``"auto"`` is 1e-3 here.
         variance: How far each pixel of ``x`` may be off, against the others, of the
             shape of ``x``; a pixel of 0 stays as it is. Of ``"exact"`` alone, which
-            takes all pixels alike by default.
+            takes all pixels alike by default. Solved by eight steps of conjugate
+            gradients, which is near for an estimate that explains most already.
 
     Returns:
         The corrected estimate, of the shape of ``x``.
 
     Raises:
-        UsageError: If the method is unknown or a number is out of range.
+        UsageError: If the method is unknown, a number is out of range, or the
+            variance is of another shape, negative or not for the method.
     """
     how = BackProjection(method, iterations, epsilon)
+    if variance is not None:
+        _refuse_variance(variance, x.shape, how)
     if how.method is None:
         return x
     if how.method == "ibp":
@@ -191,6 +195,21 @@ def back_project(
         return x + operator.adjoint(inverse(y - operator(x)))
     explained = _weighted_inverse(inverse, operator, variance, y - operator(x))
     return x + variance * operator.adjoint(explained)
+
+
+def _refuse_variance(
+    variance: NDArray[np.floating], shape: tuple[int, ...], how: BackProjection
+) -> None:
+    if how.method != "exact":
+        raise UsageError(
+            f"the back-projection {how.method!r} takes no variance",
+            mend='give method="exact", or no variance',
+        )
+    if variance.shape != shape or not np.all(variance >= 0.0):
+        raise UsageError(
+            f"the variance has shape {variance.shape}, or is negative somewhere",
+            mend=f"give one of shape {shape}, 0 where pixels are to stay",
+        )
 
 
 def _weighted_inverse(

@@ -23,15 +23,21 @@ def stripping_mask(
 
     Returns:
         True within, ``(m, H, W)``; `None` where the T2 or the T1 is not cut out.
+        What is negative in the T1, as interpolation makes it next to an edge, is
+        without.
     """
-    t2_least, t1_least = (_ZERO * float(image.max()) for image in (t2, t1))
-    air = np.abs(t1) <= t1_least
-    if min(np.mean(np.abs(t2) <= t2_least), np.mean(air)) < _ZEROS:
+    air = is_zero(t1)
+    if min(np.mean(is_zero(t2)), np.mean(air)) < _ZEROS:
         return None
-    kept = np.stack([_filled(slice_ > t1_least) for slice_ in t1])
+    kept = np.stack([_filled(slice_) for slice_ in (t1 > 0.0) & ~air])
     if not kept.any() or np.mean(air[kept]) > _HOLES:
         return None  # air without noise, and no mask
     return kept
+
+
+def is_zero(image: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Where an image is 0, but for what interpolation leaves of it."""
+    return np.abs(image) <= _ZERO * float(image.max())
 
 
 def _filled(within: NDArray[np.bool_]) -> NDArray[np.bool_]:

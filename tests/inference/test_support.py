@@ -74,6 +74,39 @@ def test_a_t2_that_was_cut_out_when_it_was_coarse_is_left_alone(head, kept):
     assert support_of((share > 0.5).astype(np.float32), t1) is None
 
 
+def test_a_t1_that_ends_before_the_t2_does_not_end_it(head, kept):
+    sharp, t1 = head
+    short = t1.copy()
+    short[-1] = 0.0
+    assert support_of(seen(sharp), short) is None
+
+
+def test_a_slice_of_which_the_t1_shows_nothing_is_left_alone(head, kept):
+    sharp, t1 = head
+    faint = sharp.copy()
+    faint[-1] *= 0.02
+    short = t1.copy()
+    short[-1] = 0.0
+    air = support_of(seen(faint), short).beyond(faint)
+    assert air is not None
+    assert not air.where[-1].any()
+    np.testing.assert_array_equal(air.where[:-1], ~kept[:-1])
+
+
+def test_air_that_is_nearly_0_does_not_hide_a_t2_cut_out_coarse(head, kept):
+    _, t1 = head
+    share = seen(kept.astype(np.float32))
+    coarse = np.where(share > 0.5, 1.0, 1e-8).astype(np.float32)
+    assert support_of(coarse, t1) is None
+
+
+def test_a_mask_without_an_edge_says_nothing():
+    t1 = np.zeros((4, *SHAPE), np.float32)
+    t1[:2] = 1.0
+    support = support_of(seen(t1), t1)
+    assert support is None or support.beyond(t1) is None
+
+
 def test_without_a_t1_or_a_mask_there_is_no_support(head):
     sharp, t1 = head
     assert support_of(seen(sharp), None) is None

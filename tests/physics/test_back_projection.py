@@ -216,3 +216,14 @@ def test_slices_of_a_stack_have_nothing_to_do_with_each_other(scene, rng):
         variance=np.stack([variance, variance]),
     )
     np.testing.assert_allclose(volume[1], alone, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("method", "shape", "value"),
+    [("ibp", (32, 40), 1.0), ("exact", (32, 41), 1.0), ("exact", (32, 40), -1.0)],
+)
+def test_a_variance_that_makes_no_sense_is_refused(scene, method, shape, value):
+    _, y, x, operator = scene
+    variance = np.full(shape, value)
+    with pytest.raises(UsageError, match="variance"):
+        back_project(x, y, operator, method=method, variance=variance)
