@@ -143,9 +143,7 @@ class LearningModel(CascadeNetworks):
             verbose=verbose,
             devices=devices,
         )
-        self.learnt["learnt_with"] = fitting.learnt_with(
-            {"learnt_with": asdict(options)}
-        )
+        self._note(options)
         if scale_range is not None:
             self.scale, self.scale_range = factors, scale_range
         if start is not None and start.usage is not None:
@@ -289,13 +287,16 @@ class LearningModel(CascadeNetworks):
             verbose=verbose,
             devices=devices,
         )
-        self.learnt["learnt_with"] = fitting.learnt_with(
-            {"learnt_with": asdict(options)}
-        )
+        self._note(options)
         if verbose:
             for line in fitting.decision_report(histories, "its own slices"):
                 print(line)
         return histories
+
+    def _note(self, options: TrainingOptions) -> None:
+        """Keep what learning on from this model should not change."""
+        known = {"learnt_with": asdict(options)}
+        self.learnt["learnt_with"] = fitting.learnt_with(known)
 
     def _wanted(
         self,

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-_ZERO = 1e-6  # of the largest value: what interpolation leaves of 0
+_ZERO = 1e-7  # of the largest value: what interpolation leaves of 0
 _ZEROS = 0.4  # share of a stripped image that is 0, at least
 _HOLES = 0.05  # share of what a mask keeps that is 0, at most
 _CLOSED = 2  # pixels: gaps within a mask, where fluid is 0 in a T1, are as narrow
