@@ -22,6 +22,8 @@ from guided_sr.cli.train_options import (
 )
 
 if TYPE_CHECKING:
+    from keras.callbacks import History
+
     from guided_sr.cli.train_setup import Setup
     from guided_sr.model import GuidedSRModel
 
@@ -48,11 +50,12 @@ def add_parser(parts: Any, common: argparse.ArgumentParser) -> None:
         common,
         brief="learn from the one scan that is to be super-resolved",
         description="Learn from a low-resolution T2 and its T1 alone; what is learnt"
-        " is good for this scan only. With --init, a model trained on other people is"
-        " refined on it. A stage ends when the residual, how far the result is from"
-        " explaining the T2, stands still, or when its steps or its share of the time"
-        " are over. Running the same command again after it was interrupted goes on"
-        " from the last checkpoint.",
+        " is good for this scan only. A stage ends when the residual, how far the"
+        " result is from explaining the T2, stands still, or when its steps or its"
+        " share of the time are over. With --init, a model trained on other people is"
+        " refined on it: slices of the scan, made coarser, decide after every epoch,"
+        " and a stage that has become no better keeps its old weights. Running the same"
+        " command again after it was interrupted goes on from the last checkpoint.",
         example="guided-sr train internal -i T2.nii.gz -g T1.nii.gz -o my_model"
         " --scale 4",
     )
@@ -142,7 +145,7 @@ def execute(args: argparse.Namespace) -> int:
         took = [
             {
                 "steps": len(one.epoch) * options.steps_in_epoch,
-                "residual": (one.history.get("residual") or [None])[-1],
+                "residual": _residual_of_kept(one),
             }
             for one in histories
         ]
@@ -155,6 +158,17 @@ def execute(args: argparse.Namespace) -> int:
     return train(
         args, console, place, learn, begun=begun, files=[shlex.join(map(str, files))]
     )
+
+
+def _residual_of_kept(history: History) -> float | None:
+    """Residual of the weights that a stage has kept; `None` for the old ones."""
+    from guided_sr.training.validation import Decision
+
+    seen = history.history.get("residual", [])
+    decision = Decision.of(history)
+    if decision is None:
+        return seen[-1] if seen else None
+    return seen[decision.epoch - 1] if decision.epoch else None
 
 
 def _refuse_missing_guide(setup: Setup, args: argparse.Namespace) -> None:

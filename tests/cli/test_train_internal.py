@@ -7,10 +7,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import keras
 import pytest
 
 from guided_sr import GuidedSRModel
 from guided_sr.cli.main import main
+from guided_sr.cli.train_internal import _residual_of_kept
 
 SHORT = ["--max-steps", "2", "--steps-per-epoch", "1", "--batch-size", "2"]
 SHORT += ["--patch-size", "16", "--precision", "float32"]
@@ -82,6 +84,24 @@ def test_a_trained_model_is_refined_and_lends_scale_and_stages(
     shown = capsys.readouterr().err
     assert "2 stages of at most 400 steps, 900 s in all" in shown
     assert f"goes on from {model / 'checkpoints'}" in shown
+
+
+@pytest.mark.parametrize(
+    ("held_out", "residual"),
+    [
+        ({}, 0.1),
+        ({"held_out_psnr": [31.0, 30.5, 30.9]}, 0.3),
+        ({"held_out_psnr": [29.0] * 3}, None),
+    ],
+)
+def test_the_residual_told_is_that_of_the_weights_kept(
+    held_out: dict[str, list[float]], residual: float | None
+) -> None:
+    history = keras.callbacks.History()
+    history.history = {"residual": [0.3, 0.2, 0.1], **held_out}
+    if held_out:
+        history.history["held_out_psnr_before"] = [30.0] * 3
+    assert _residual_of_kept(history) == residual
 
 
 def test_zssr_needs_no_t1(
