@@ -31,6 +31,8 @@ def interval(differences: np.ndarray, draws: int = 5000) -> tuple[float, float]:
 _PRESETS = {
     "recipe": "",
     "air unknown": ", air unknown",
+    "no lower starts": ", no lower starts",
+    "neither air nor lower starts": ", neither air nor lower starts",
     "former, seed 0": ", before masks",
 }
 
@@ -96,6 +98,12 @@ def seeds(runs: Sequence[Run]) -> list[str]:
             "air unknown",
             "supervised without paintings, 800 steps",
             ", air unknown",
+        ),
+        ("no lower starts", "supervised", ", no lower starts"),
+        (
+            "neither air nor lower starts",
+            "supervised without paintings, 800 steps",
+            ", neither air nor lower starts",
         ),
         ("former", "former, supervised", ", before masks"),
     ):

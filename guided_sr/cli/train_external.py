@@ -25,6 +25,7 @@ _DEFAULTS = {
     "loss": "l1; that of --init",
     "guide_jitter_mm": "0; that of --init",
     "guide_noise": "0; that of --init",
+    "lower_starts": "0; that of --init",
 }
 
 

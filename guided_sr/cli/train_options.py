@@ -28,6 +28,7 @@ TRAINING = (
     "learning_rate",
     "guide_jitter_mm",
     "guide_noise",
+    "lower_starts",
     "seed",
 )
 """Options of the command line that are fields of `TrainingOptions`."""
@@ -209,6 +210,14 @@ def add_training(
         help="give the T1 noise of up to this share of its range, anew for each slice"
         " drawn: coarse levels have lost theirs; grdn_t2_x2 has learnt with 0.06"
         f" (default: {defaults['guide_noise']})",
+    )
+    group.add_argument(
+        "--lower-starts",
+        type=int,
+        metavar="N",
+        help="learn, from the second stage on, also from cascades that begin up to so"
+        " many stages lower, and so from what the stages before really make;"
+        f" grdn_t2_x4 has learnt with 2 (default: {defaults['lower_starts']})",
     )
     group.add_argument(
         "--seed", type=int, metavar="N", help="seed of everything drawn (default: 0)"

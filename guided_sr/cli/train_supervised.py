@@ -25,6 +25,7 @@ _DEFAULTS = {
     "loss": "l1",
     "guide_jitter_mm": "0",
     "guide_noise": "0",
+    "lower_starts": "0",
 }
 
 
@@ -64,5 +65,10 @@ def execute(args: argparse.Namespace) -> int:
         raise UsageError(
             "with sharp T2s the network learns from the finest T1, which has its noise",
             mend="leave --guide-noise out",
+        )
+    if args.lower_starts:
+        raise UsageError(
+            "with sharp T2s every stage learns from what the stages before make",
+            mend="leave --lower-starts out",
         )
     return learn_from_pairs(args, Way("supervised", _STAGES, sharp=True))

@@ -36,7 +36,13 @@ FINE_TUNING: dict[str, Any] = {
     "learning_rate": 3e-4,
 }
 EXTERNAL_STAGES = 3
-_GOES_ON = ("loss", "augmentation", "guide_noise", "guide_jitter_mm")
+_GOES_ON = (
+    "loss",
+    "augmentation",
+    "guide_noise",
+    "guide_jitter_mm",
+    "lower_starts",
+)
 
 
 def training_options(

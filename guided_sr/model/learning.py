@@ -86,10 +86,10 @@ class LearningModel(CascadeNetworks):
             **training: Fields of `TrainingOptions`: ``loss``, ``max_steps``,
                 ``schedule``, ``learning_rate``, ``batch_size``, ``patch_size``,
                 ``steps_per_epoch``, ``augmentation``, ``guide_jitter_mm``,
-                ``guide_noise``, ``warm_start``, ``seed``. With ``init``, 300 steps a
-                stage on a cosine from a learning rate of 3e-4 by default; ``loss``,
-                ``augmentation``, ``guide_noise`` and ``guide_jitter_mm`` are by default
-                what ``init`` has learnt with.
+                ``guide_noise``, ``lower_starts``, ``warm_start``, ``seed``. With
+                ``init``, 300 steps a stage on a cosine from a learning rate of 3e-4 by
+                default; ``loss``, ``augmentation``, ``guide_noise``, ``lower_starts``
+                and ``guide_jitter_mm`` are by default what ``init`` has learnt with.
 
         Returns:
             One Keras `History` a stage; that of a stage taken from a checkpoint

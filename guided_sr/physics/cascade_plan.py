@@ -131,16 +131,28 @@ class AxisPlan:
         sigma = math.sqrt(self.variance(level))
         return LineOperator(self.sizes[-1], self.size(level), sigma)
 
+    def lower(self, stages: int, *, consistent: bool) -> AxisPlan:
+        """The axis begun so many stages lower; see `CascadePlan.lower`."""
+        step = (self.sizes[-1] / self.sizes[0]) ** (1.0 / self.stages)
+        below = [
+            max(1, _round_half_up(self.sizes[0] / step**k))
+            for k in range(stages + 1, 0, -1)
+        ]
+        sizes = (*below[1:], *self.sizes[: self.stages + 1 - stages])
+        return AxisPlan(sizes, below[0], _lambda(sizes) if consistent else self.lam)
+
+
+def _lambda(sizes: Sequence[int]) -> float:
+    """The constant with which stages of these sizes make the observation's blur."""
+    return sum((sizes[0] / n) ** 2 for n in sizes[:-1])
+
 
 def _axis_plan(n_lr: int, n_hr: int, stages: int, stage_blur: StageBlur) -> AxisPlan:
     ratio = n_hr / n_lr
     sizes = [_round_half_up(n_lr * ratio ** (k / stages)) for k in range(stages)]
     sizes.append(n_hr)
     below = _round_half_up(n_lr * ratio ** (-1.0 / stages))
-    if stage_blur == "consistent":
-        lam = sum((n_lr / n) ** 2 for n in sizes[:-1])
-    else:
-        lam = float(stage_blur)
+    lam = _lambda(sizes) if stage_blur == "consistent" else float(stage_blur)
     return AxisPlan(tuple(sizes), max(below, 1), lam)
 
 
@@ -237,7 +249,7 @@ class CascadePlan:
             return
         for axis in self.axes:
             if axis.enlarged:
-                exact = sum((axis.sizes[0] / n) ** 2 for n in axis.sizes[:-1])
+                exact = _lambda(axis.sizes)
                 if abs(exact - axis.lam) > 0.02 * exact:
                     warnings.warn(
                         f"stage_blur={self.stage_blur} does not compose to the"
@@ -279,6 +291,25 @@ class CascadePlan:
             for size, factor in zip(self.shape, self.scale, strict=True)
         )
         return rows, columns
+
+    def lower(self, stages: int) -> CascadePlan | None:
+        """The same cascade begun lower, whose levels are those of this one as before.
+
+        Args:
+            stages: By how many of the stages; its last level is ``r - stages``.
+
+        Returns:
+            The plan; `None` where pixels are too few to begin lower.
+        """
+        rows, columns = (
+            axis.lower(stages, consistent=self.stage_blur == "consistent")
+            for axis in self.axes
+        )
+        plan = CascadePlan(rows, columns, self.stage_blur)
+        known = zip(plan.axes, self.axes, strict=True)
+        if any(low.enlarged != axis.enlarged for low, axis in known):
+            return None
+        return plan if min(plan.shape) >= SMALLEST else None
 
     def below(self, shape: tuple[int, int], stages: int) -> CascadePlan:
         """The cascade that ends where this one begins, for a test on what was observed.

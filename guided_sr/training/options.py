@@ -39,9 +39,13 @@ class TrainingOptions:
             guide less and bears a poor registration better. Arrays count as 1 mm a
             pixel of the target grid.
         guide_noise: Largest deviation of noise that the guide gets, as a share of its
-            intensity range, drawn afresh for each slice, where the T2 was made coarser
-            to learn from: coarser levels have lost their noise, and a network that has
-            learnt at them takes the noise of the finest T1 for detail.
+            intensity range, drawn afresh for each slice where the T2 is made coarser
+            as it is drawn: coarser levels have lost their noise, and a network that
+            has learnt at them takes the noise of the finest T1 for detail.
+        lower_starts: From the second stage on, learn also from what the earlier stages
+            make of the slices when the cascade begins 1 to so many stages lower, where
+            what should come out is known; 0 for none. Subjects whose truth is known,
+            a single stage and a network for all stages have none.
         warm_start: Whether a stage starts from the weights of the one before.
         seed: Seed of weights, patches and augmentation.
     """
@@ -56,6 +60,7 @@ class TrainingOptions:
     augmentation: Augmentation = UNSUPERVISED
     guide_jitter_mm: float = 0.0
     guide_noise: float = 0.0
+    lower_starts: int = 0
     warm_start: bool = True
     seed: int = 0
 
@@ -96,6 +101,11 @@ class TrainingOptions:
             raise UsageError(
                 f"guide_noise {self.guide_noise!r} is no share of the T1's range",
                 mend="give a share, such as 0.03",
+            )
+        if type(self.lower_starts) is not int or self.lower_starts < 0:
+            raise UsageError(
+                f"lower_starts {self.lower_starts!r} is no number of stages",
+                mend="give a whole number, such as 2, or 0 for none",
             )
 
     @property

@@ -28,6 +28,7 @@ from guided_sr.training.checkpoint import (
     digest_of_arrays,
     read_log,
 )
+from guided_sr.training.lower_starts import learnt_from
 from guided_sr.training.options import (
     LOSSES,
     TrainingOptions,
@@ -54,8 +55,8 @@ class CascadeTrainer:
 
     Without truth, stage 1 learns to bring observed slices back from their own
     degradation, and each later stage learns on the back-projected estimates of the
-    one before (eqs. 3-4). With it, each stage learns to lead those estimates to the
-    truth at its own level (eqs. 1-2).
+    one before (eqs. 3-4), with `lower_starts` also on cascades begun lower. With it,
+    each stage learns to lead those estimates to the truth at its own level (eqs. 1-2).
 
     Args:
         build: Gives a fresh network for a stage.
@@ -160,6 +161,7 @@ class CascadeTrainer:
         """
         sides = [self._smallest_patch(stage) for stage in self._stages()]
         estimates = [subject.t2 for subject in self.subjects]
+        reached: list[list[Any]] = []  # the estimates of the last levels
         networks: list[keras.Model] = []
         histories = []
         for stage, side in zip(self._stages(), sides, strict=True):
@@ -170,10 +172,15 @@ class CascadeTrainer:
                 network.set_weights(self.initial[stage - 1].get_weights())
             elif networks and self.options.warm_start:
                 network.set_weights(networks[-1].get_weights())
-            levels = [
-                subject.level_stack(estimate, stage)
-                for subject, estimate in zip(self.subjects, estimates, strict=True)
-            ]
+            reached = [*reached, estimates][-max(1, self.options.lower_starts) :]
+            levels = learnt_from(
+                self.subjects,
+                reached,
+                networks,
+                lower_starts=self.options.lower_starts,
+                side=side,
+                back_projection=self.back_projection,
+            )
             self._tell_residual(estimates, stage)
             with self.scope():
                 histories.append(

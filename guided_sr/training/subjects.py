@@ -80,6 +80,8 @@ class Subject:
         """Slices of the truth at a level; those observed at level 0."""
         if level == 0 or self.truth is None:
             return self.t2
+        if self.truth.shape[1:] == self.plan.level_shape(level):
+            return self.truth
         return _through(self.plan.guide(level), self.truth)
 
     def level_stack(self, estimate: Stack, stage: int) -> LevelStack:
@@ -91,17 +93,12 @@ class Subject:
             stage: Number of the stage.
         """
         level = self.target_level(stage)
-        operator = self.plan.guide(level)  # blur and size of anything at this level
-        guide = None if self.t1 is None else _through(operator, self.t1)
-        shape = self.plan.level_shape(level)
-        ratios = [n / m for n, m in zip(self.plan.target_shape, shape, strict=True)]
-        across, rows, columns = self.spacing_mm
-        spacing = (across, rows * ratios[0], columns * ratios[1])
-        target, source, mask = estimate, None, None
+        guide, mask = self._guide(level), None
+        target, source = estimate, None
         if self.truth is not None:
-            target, source = _through(operator, self.truth), estimate
+            target, source = self.known(level), estimate
         elif self.mask is not None and guide is not None:
-            share = _through(operator, self.mask.kept)
+            share = self._share(self.mask, level)
             target = self.mask.laid_over(target, share, self.mask.air[0])
             guide = self.mask.laid_over(guide, share, self.mask.air[1])
             mask = self.mask.of_level(share) if self.mask.drawn else None
@@ -112,9 +109,56 @@ class Subject:
             level,
             weight=self.weight,
             source=source,
-            spacing_mm=spacing,
+            spacing_mm=self._spacing(level),
             mask=mask,
         )
+
+    def begun_lower(self, estimate: Stack, *, level: int, stage: int) -> Subject | None:
+        """The same subject for a cascade begun ``stage - level`` of its stages lower.
+
+        Args:
+            estimate: Slices at a level of this subject: those observed at level 0, else
+                an estimate. They are the truth that the lower cascade's stage leads to.
+            level: That level.
+            stage: The level of the lower cascade that it is.
+
+        Returns:
+            The subject; `None` where it has too few pixels for that.
+        """
+        plan = self.plan.lower(stage - level)
+        if plan is None:
+            return None
+        finest = self.plan.stages - (stage - level)
+        truth, t1 = estimate, self._guide(finest)
+        if self.mask is not None and t1 is not None:
+            share = self._share(self.mask, level)
+            truth = self.mask.laid_over(truth, share, self.mask.air[0])
+            share = self._share(self.mask, finest)
+            t1 = self.mask.laid_over(t1, share, self.mask.air[1])
+        return replace(
+            self,
+            t2=_through(plan.observation(stage), truth),
+            t1=t1,
+            plan=plan,
+            truth=truth,
+            spacing_mm=self._spacing(finest),
+            mask=None,
+        )
+
+    def _guide(self, level: int) -> Stack | None:
+        """The guide at a level."""
+        return None if self.t1 is None else _through(self.plan.guide(level), self.t1)
+
+    def _share(self, mask: StrippingMask, level: int) -> Stack:
+        """How much of each pixel of a level lies within a mask."""
+        return _through(self.plan.guide(level), mask.kept)
+
+    def _spacing(self, level: int) -> tuple[float, float, float]:
+        """Distance of slices, rows and columns at a level, in mm."""
+        across, *along = self.spacing_mm
+        axes = zip(along, self.plan.axes, strict=True)
+        rows, columns = (mm * axis.pixel(level) for mm, axis in axes)
+        return across, rows, columns
 
     def next_level(
         self,
@@ -139,6 +183,8 @@ class Subject:
 
 def _through(operator: SeparableOperator, stack: Stack) -> Stack:
     """Slices led through an operator on the device, in batches."""
+    if operator.rows.is_identity and operator.columns.is_identity:
+        return stack
     out = np.empty((len(stack), operator.rows.n_to, operator.columns.n_to), np.float32)
     for part in batches(len(stack), (stack.shape[1], stack.shape[2])):
         tensor = separable(stack[part][..., None], operator)

@@ -81,6 +81,7 @@ def test_a_preset_is_fine_tuned_whose_network_is_taken(
     command = ["train", "external", "--data", str(tall_pair.folder), "-o", str(model)]
     command += ["--init", str(model_dir), "--back-projection", "exact"]
     command += ["--guide-jitter", "4", "--guide-noise", "0.03", "--loss", "l2"]
+    command += ["--lower-starts", "2"]
     command += ["--max-steps", "1"]
     command += ["--batch-size", "2", "--patch-size", "16", "--precision", "float32"]
     assert main(command) == 0
@@ -106,6 +107,7 @@ def test_a_preset_is_fine_tuned_whose_network_is_taken(
     assert record["init_sha256"] == start["weights"]
     assert record["options"]["guide_jitter_mm"] == 4
     assert record["options"]["guide_noise"] == 0.03
+    assert record["options"]["lower_starts"] == 2
     assert model_dir.name not in text
 
 
@@ -140,6 +142,7 @@ def test_a_fine_tuned_model_warns_of_what_its_preset_was_not_made_for(
         (["--data", "{folder}", "--guide-jitter", "-1"], 64),
         (["--data", "{folder}", "--guide-jitter", "1", "--no-guide"], 64),
         (["--data", "{folder}", "--guide-noise", "3"], 64),
+        (["--data", "{folder}", "--lower-starts", "-1"], 64),
         (["--data", "{folder}", "--guide-noise", "0.03", "--no-guide"], 64),
         (["--data", "{folder}", "--guide-jitter", "1", "--backbone", "srcnn"], 64),
         (["--data", "{folder}", "--init", "no_preset"], 64),

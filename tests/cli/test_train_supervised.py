@@ -82,6 +82,7 @@ def test_a_published_network_is_trained_as_published(
         (["--pairs", "{table}", "--scale", "2", "--validation", "nowhere"], 66),
         (["--pairs", "{table}", "--scale", "2", "--learning-rate", "nan"], 64),
         (["--pairs", "{table}", "--scale", "2", "--guide-noise", "0.03"], 64),
+        (["--pairs", "{table}", "--scale", "2", "--lower-starts", "1"], 64),
         (["--data", "{folder}", "--scale", "2", "-o", "{table}"], 73),
     ],
 )

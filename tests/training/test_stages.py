@@ -13,9 +13,11 @@ from guided_sr import (
     degrade,
 )
 from guided_sr.errors import DataError, UsageError
+from guided_sr.training import stages
 from guided_sr.training.augmentation import UNSUPERVISED
 from guided_sr.training.options import TrainingOptions
 from guided_sr.training.stages import CascadeTrainer
+from guided_sr.training.subjects import subjects_of
 
 SHORT = {
     "stages": 2,
@@ -83,6 +85,79 @@ def test_there_is_one_history_a_stage(uninterrupted):
     for history in histories:
         assert len(history.history["loss"]) == 4
         assert np.isfinite(history.history["loss"]).all()
+
+
+def levels_learnt_from(monkeypatch, learn):
+    """The slices of every stage of a training."""
+    seen = []
+
+    class Watched(stages.PatchDataset):
+        def __init__(self, levels, **how):
+            seen.append(levels)
+            super().__init__(levels, **how)
+
+    monkeypatch.setattr(stages, "PatchDataset", Watched)
+    learn()
+    return seen
+
+
+def test_later_stages_learn_from_cascades_that_begin_lower(monkeypatch, pairs, model):
+    def learn():
+        how = {**SHORT, "stages": 3, "max_steps": 3, "lower_starts": 2}
+        model.fit_external(pairs, scale=2, weights=[0.6], **how)
+
+    first, second, third = levels_learnt_from(monkeypatch, learn)
+    assert len(first) == 1
+    assert first[0].weight == pytest.approx(0.6)
+    (subject,) = subjects_of(
+        pairs, scale=(2.0, 2.0), stages=3, guided=True, stage_blur="consistent"
+    )
+    reached = [first[0].target, second[0].target, third[0].target]
+    for stage, levels in ((2, second), (3, third)):
+        own, *lower = levels
+        assert own.source is None
+        assert [level.weight for level in levels] == pytest.approx([0.2] * 3)
+        for down, level in enumerate(lower, 1):
+            known = reached[stage - down]
+            one = subject.begun_lower(known, level=stage - down, stage=stage)
+            np.testing.assert_allclose(level.target, known, atol=1e-5)
+            made = one.t2
+            for k, network in enumerate(model.networks[: stage - 1], 1):
+                made = one.next_level(
+                    network, made, stage=k, back_projection=model.back_projection
+                )
+            np.testing.assert_allclose(level.source, made, atol=1e-4)
+
+
+def test_where_the_truth_is_known_no_cascade_begins_lower(
+    monkeypatch, small_head, model
+):
+    def learn():
+        pair = (small_head.t2, small_head.t1)
+        how = {**SHORT, "lower_starts": 2}
+        model.fit_supervised([pair], scale=2, **how)
+
+    for levels in levels_learnt_from(monkeypatch, learn):
+        assert len(levels) == 1
+
+
+@pytest.mark.parametrize("wrong", [0.5, 2.0, -1, True, "2", float("nan")])
+def test_lower_starts_are_a_whole_number(wrong):
+    with pytest.raises(UsageError, match="is no number of stages"):
+        TrainingOptions(lower_starts=wrong)
+
+
+def test_a_killed_training_with_lower_starts_goes_on_exactly(pairs, tiny, tmp_path):
+    how = {**SHORT, "scale": 2, "lower_starts": 2}
+    whole = GuidedSRModel(precision="float32", **tiny)
+    whole.fit_external(pairs, **how)
+    killed = GuidedSRModel(precision="float32", **tiny)
+    with pytest.raises(Killed):
+        killed.fit_external(
+            pairs, checkpoint_dir=tmp_path, callbacks=[KillAt(6)], **how
+        )
+    killed.fit_external(pairs, checkpoint_dir=tmp_path, **how)
+    assert_same_networks(killed, whole)
 
 
 def test_the_same_seed_gives_the_same_weights(uninterrupted, pairs, model):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from guided_sr import GRDN, degrade, upsample
+from guided_sr import GRDN, degrade, head_phantom, upsample
 from guided_sr.errors import DataError, UsageError
 from guided_sr.physics.back_projection import BackProjection, back_project
 from guided_sr.training.subjects import subjects_of, supervised_subjects_of
@@ -59,6 +59,36 @@ def test_the_next_level_is_the_projected_estimate(pair, tiny):
     wanted = back_project(upsample(low, plan.level_shape(1)), low, plan.observation(1))
     assert out.dtype == np.float32
     np.testing.assert_allclose(out, wanted, atol=1e-4)
+
+
+def test_a_cascade_may_begin_lower_and_lead_to_what_is_known(pair):
+    (subject,) = prepare([pair], stages=3)
+    first = subject.plan.upsampling(1)(subject.t2).astype(np.float32)
+    for level, stage, known in ((0, 2, subject.t2), (1, 2, first), (0, 3, subject.t2)):
+        lower = subject.begun_lower(known, level=level, stage=stage)
+        down = stage - level
+        assert lower.t2.shape[1:] == subject.plan.shape_below(down)
+        for k in range(down, 4):
+            assert lower.plan.level_shape(k) == subject.plan.level_shape(k - down)
+        seen = lower.plan.observation(stage)(known)
+        np.testing.assert_allclose(lower.t2, seen, atol=1e-5)
+        before = np.zeros((len(known), *lower.plan.level_shape(stage - 1)), np.float32)
+        last = lower.level_stack(before, stage)
+        assert last.target is known
+        assert last.source is before
+        finest = subject.plan.guide(3 - down)(subject.t1)
+        np.testing.assert_allclose(lower.t1, finest, atol=1e-5)
+        guide = lower.plan.guide(stage)(finest)
+        np.testing.assert_allclose(last.guide, guide, atol=1e-5)
+        rows = subject.plan.rows.pixel(3 - down)
+        assert lower.spacing_mm == pytest.approx((1.0, rows, rows))
+
+
+def test_what_has_too_few_pixels_does_not_begin_lower():
+    head = head_phantom((16, 24), 2, seed=3, voxel_mm=4.0)
+    pair = degrade(head.t2, (3, 1)), head.t1[:, :15]
+    (subject,) = prepare([pair], scale=(3.0, 1.0), stages=3)
+    assert subject.begun_lower(subject.t2, level=0, stage=3) is None
 
 
 def test_empty_slices_are_left_out(pair):
