@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ __all__ = ["ClusterOptions", "is_cluster", "open_client"]
 
 LOCAL, SLURM = "local", "slurm"
 _CONNECT = 15  # seconds
+_ENDINGS = 2  # tries to end a cluster
+_PAUSE = 1  # seconds between them
 _LOSSES = 1  # workers that may be lost with a task before Dask gives it up
 _ADDRESS = re.compile(r"(tcp|tls|ucx)://\S+")
 
@@ -112,7 +115,7 @@ def _local(options: ClusterOptions) -> Iterator[Any]:
             f"the workers cannot be started ({error})",
             mend="ask for fewer with --nprocs, or leave --cluster out",
         ) from error
-    with contextlib.closing(cluster):
+    with _ended(cluster):
         yield cluster
 
 
@@ -144,7 +147,7 @@ def _slurm(options: ClusterOptions) -> Iterator[Any]:
             mend="give cores, memory and walltime under jobqueue: slurm: in"
             " ~/.config/dask/jobqueue.yaml",
         ) from error
-    with contextlib.closing(cluster):
+    with _ended(cluster):
         try:
             cluster.scale(jobs=options.workers)
         except (OSError, RuntimeError) as error:
@@ -153,6 +156,23 @@ def _slurm(options: ClusterOptions) -> Iterator[Any]:
                 mend="run it where sbatch works, or use --cluster local",
             ) from error
         yield cluster
+
+
+@contextlib.contextmanager
+def _ended(cluster: Any) -> Iterator[None]:
+    """End a cluster, whatever comes, without losing what its workers have brought.
+
+    Dask cannot stop a worker that is being started at that moment, in place of a lost
+    one, and raises instead.
+    """
+    try:
+        yield
+    finally:
+        for _ in range(_ENDINGS):
+            with contextlib.suppress(Exception):
+                cluster.close()
+                break
+            time.sleep(_PAUSE)
 
 
 def _close(client: Any) -> None:
