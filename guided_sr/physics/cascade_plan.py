@@ -131,13 +131,13 @@ class AxisPlan:
         sigma = math.sqrt(self.variance(level))
         return LineOperator(self.sizes[-1], self.size(level), sigma)
 
+    def size_below_by(self, stages: int) -> int:
+        """Pixels of the observed axis, made coarser by so many of the stages."""
+        return _round_half_up(self.sizes[0] / self.pixel(0) ** (stages / self.stages))
+
     def lower(self, stages: int, *, consistent: bool) -> AxisPlan:
         """The axis begun so many stages lower; see `CascadePlan.lower`."""
-        step = (self.sizes[-1] / self.sizes[0]) ** (1.0 / self.stages)
-        below = [
-            max(1, _round_half_up(self.sizes[0] / step**k))
-            for k in range(stages + 1, 0, -1)
-        ]
+        below = [max(1, self.size_below_by(k)) for k in range(stages + 1, 0, -1)]
         sizes = (*below[1:], *self.sizes[: self.stages + 1 - stages])
         return AxisPlan(sizes, below[0], _lambda(sizes) if consistent else self.lam)
 
@@ -285,12 +285,7 @@ class CascadePlan:
 
     def shape_below(self, stages: int) -> tuple[int, int]:
         """Size of the observed slices, made coarser by so many of the stages."""
-        part = stages / self.stages
-        rows, columns = (
-            _round_half_up(size / factor**part)
-            for size, factor in zip(self.shape, self.scale, strict=True)
-        )
-        return rows, columns
+        return self.rows.size_below_by(stages), self.columns.size_below_by(stages)
 
     def lower(self, stages: int) -> CascadePlan | None:
         """The same cascade begun lower, whose levels are those of this one as before.
