@@ -31,6 +31,8 @@ def interval(differences: np.ndarray, draws: int = 5000) -> tuple[float, float]:
 _PRESETS = {
     "recipe": "",
     "air unknown": ", air unknown",
+    "half the steps": ", half the steps",
+    "no air, half the steps": ", air unknown, half the steps",
     "no lower starts": ", no lower starts",
     "neither air nor lower starts": ", neither air nor lower starts",
     "former, seed 0": ", before masks",
@@ -99,6 +101,7 @@ def seeds(runs: Sequence[Run]) -> list[str]:
             "supervised without paintings, 800 steps",
             ", air unknown",
         ),
+        ("half the steps", "supervised", ", half the steps"),
         ("no lower starts", "supervised", ", no lower starts"),
         (
             "neither air nor lower starts",

@@ -217,7 +217,8 @@ def add_training(
         metavar="N",
         help="learn, from the second stage on, also from cascades that begin up to so"
         " many stages lower, and so from what the stages before really make;"
-        f" grdn_t2_x4 has learnt with 2 (default: {defaults['lower_starts']})",
+        " grdn_t2_x4 has learnt with 2, grdn_t2_x2 with 3"
+        f" (default: {defaults['lower_starts']})",
     )
     group.add_argument(
         "--seed", type=int, metavar="N", help="seed of everything drawn (default: 0)"
