@@ -6,7 +6,9 @@ Prints, for each condition, the gain by the T1 on held-out slices of the T2, whi
 test sees, and on the truth, which it does not: least, mean and largest over the heads,
 in dB. ``--set maps`` takes heads painted from label maps, ``--set mni`` the patients of
 open_ms whose T2 is made coarser, ``--set long`` their thick slices as they were
-acquired, whose truth nobody knows. ``DATA`` holds ``label_maps`` and ``open_ms``.
+acquired, whose truth nobody knows, ``--set tuned`` the slices that ``fine_tuning.py``
+measures on, for a model that it has saved. ``DATA`` holds ``label_maps`` and
+``open_ms``.
 """
 
 from __future__ import annotations
@@ -20,9 +22,11 @@ from typing import Any, NamedTuple
 
 import nibabel as nib
 import numpy as np
+from fine_tuning import TEST, TUNE, simulated
 
 from guided_sr import GuidedSRModel, degrade
 from guided_sr.datasets.label_maps import read_label_map
+from guided_sr.evaluation.measures import central_slices
 from guided_sr.evaluation.stress import CONDITIONS, StressSet
 from guided_sr.inference.guide_test import compare_guide, compare_on_slices
 from guided_sr.inference.volume import Cascade
@@ -103,11 +107,37 @@ def patients(data: Path, models: Models) -> Iterator[tuple[str, Any]]:
     for patient, other in (("07", "19"), ("19", "07")):
         t2, t1 = stack(patient, "t2"), stack(patient, "t1")
         low = degrade(t2, factor).astype(np.float32)
-        guides = {"right": t1, "another person": stack(other, "t1")}
-        for mm in (1, 2, 3):
-            guides[f"moved by {mm} mm"] = np.roll(t1, (mm, -mm), axis=(1, 2))
-        for name, guide in guides.items():
+        for name, guide in wrong_and_right(t1, stack(other, "t1")).items():
             yield name, on_stacks(models, low, guide, t2)
+
+
+def wrong_and_right(t1: Any, another: Any) -> dict[str, Any]:
+    """The T1 as it lies, moved by whole pixels of 1 mm, and that of another person."""
+    moves = {
+        f"moved by {mm} mm": np.roll(t1, (mm, -mm), axis=(1, 2)) for mm in (1, 2, 3)
+    }
+    return {"right": t1, **moves, "another person": another}
+
+
+def tuned(data: Path, models: Models, slices: int = 20) -> Iterator[tuple[str, Any]]:
+    """What ``fine_tuning.py`` measures on; the other person is one it learnt from."""
+    assert models.guided.scale is not None
+    test, other = (
+        simulated(data, name, models.guided.scale[0]) for name in (TEST, TUNE[0])
+    )
+    part = central_slices(len(test.high), slices)
+    low, t1, truth = test.low[part], test.guide[part], test.high[part]
+    another = other.guide[central_slices(len(other.guide), slices)]
+    guides = wrong_and_right(t1, centred(another, t1.shape[-2:]))
+    for name, guide in guides.items():
+        yield name, on_stacks(models, low, guide, truth)
+
+
+def centred(stack: Any, shape: Any) -> Any:
+    """Slices cut, or filled up with zeros, to a shape about their centre."""
+    stack = np.pad(stack, [(0, 0), *((size, size) for size in shape)])
+    top, left = np.subtract(stack.shape[1:], shape) // 2
+    return stack[:, top : top + shape[0], left : left + shape[1]]
 
 
 def thick(data: Path, models: Models) -> Iterator[tuple[str, Any]]:
@@ -151,7 +181,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--model", default="grdn_t2_x4")
-    parser.add_argument("--set", choices=["maps", "mni", "long"], default="maps")
+    parser.add_argument(
+        "--set", choices=["maps", "mni", "long", "tuned"], default="maps"
+    )
     parser.add_argument("--planes", type=int, default=1)
     parser.add_argument(
         "--factor", type=float, help="along the slices, of maps and a slice model"
@@ -168,6 +200,7 @@ def main() -> None:
         ),
         "mni": lambda: patients(args.data, models),
         "long": lambda: thick(args.data, models),
+        "tuned": lambda: tuned(args.data, models),
     }[args.set]()
     rows: dict[str, list[Any]] = defaultdict(list)
     for name, gains in found:

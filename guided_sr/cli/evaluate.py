@@ -30,7 +30,8 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
         description="PSNR and SSIM as in the paper (slice by slice, values clipped at"
         " 0, peak the slice's maximum), always beside cubic interpolation of the"
         " low-resolution image. With --honesty or --stress, a model is put to the"
-        " test instead, on heads that are drawn and painted: no scan is needed.",
+        " test instead, on heads that are drawn and painted: no scan is needed, but"
+        " two label maps or more for --stress.",
         example="guided-sr eval --hr T2.nii.gz -i T2_sr.nii.gz --lr T2_lr.nii.gz",
     )
     parser.add_argument(

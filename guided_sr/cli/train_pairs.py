@@ -21,11 +21,19 @@ from guided_sr.datasets.pairs import (
 from guided_sr.errors import UsageError
 from guided_sr.physics.cascade_plan import CascadePlan
 from guided_sr.physics.degrade import crop_to_multiple, degrade
-from guided_sr.training.holdout import SHARE, check_share, divide, refuse_scarce
+from guided_sr.training.holdout import (
+    SHARE,
+    Index,
+    check_share,
+    divide,
+    refuse_scarce,
+)
 from guided_sr.training.thick_views import Stack, views_of
 
 if TYPE_CHECKING:
     from guided_sr.model import GuidedSRModel
+
+_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -66,17 +74,18 @@ def learn_from_pairs(args: argparse.Namespace, way: Way) -> int:
     pairs = _read(found, console, setup, way)
     validation = _read(watched, console, setup, way)
     plans = [_plan(pair, setup, way) for pair in pairs]
+    facts = [("pairs", _count(pairs, validation))]
     if tuning:
-        _refuse_scarce(_stacks(pairs, setup), _stacks(validation, setup), share)
+        stacks = _stacks(pairs, setup)
+        _refuse_scarce(stacks, _stacks(validation, setup), share)
+        facts.append(("held out", _held_out(pairs, stacks, validation, share)))
     lowest = 0 if way.sharp else -1
     for plan in plans:
         setup.refuse_small_slices(plan, level=lowest + 1)
-    slices = sum(len(pair.inputs.t2) for pair in pairs)
     console.facts(
         "plan",
         [
-            ("pairs", f"{len(pairs)}, {slices} slices, {len(validation)} to watch"),
-            *([("held out", _held_out(validation, share))] if tuning else []),
+            *facts,
             *setup.facts(plans[0], lowest=lowest, sizes="sizes of the first pair"),
             ("device", f"{args.device}, precision {args.precision}"),
             *place.facts(),
@@ -150,12 +159,11 @@ def _refuse_scarce(
 ) -> None:
     """Refuse too few or too small slices; empty ones are found out later."""
     learning = [len(stack) for views in stacks for stack in views]
-    owners = [owner for owner, views in enumerate(stacks) for _ in views]
     held_out = None
     if validation:
         held_out = [len(stack) for views in validation for stack in views]
     elif share:
-        parts = divide(learning, share, owners=owners)
+        parts = [part for views in _divided(stacks, share) for part in views]
         learning = [len(kept) for kept, _ in parts]
         held_out = [len(away) for _, away in parts]
     shapes = [
@@ -165,13 +173,38 @@ def _refuse_scarce(
     refuse_scarce(learning, held_out, shapes)
 
 
-def _held_out(validation: list[Pair], share: float) -> str:
+def _divided(
+    stacks: list[list[Stack]], share: float
+) -> list[list[tuple[Index, Index]]]:
+    """Slices to learn from and held out, of each pair's stacks."""
+    counts = [len(stack) for views in stacks for stack in views]
+    owners = [owner for owner, views in enumerate(stacks) for _ in views]
+    parts = iter(divide(counts, share, owners=owners))
+    return [[next(parts) for _ in views] for views in stacks]
+
+
+def _count(pairs: list[Pair], validation: list[Pair]) -> str:
+    """How much there is to learn from and to watch, in words."""
+    slices = sum(len(pair.inputs.t2) for pair in pairs)
+    watched = f", {len(validation)} to watch" if validation else ""
+    return f"{len(pairs)}, {slices} slices{watched}"
+
+
+def _held_out(
+    pairs: list[Pair],
+    stacks: list[list[Stack]],
+    validation: list[Pair],
+    share: float,
+) -> str:
     """What decides which weights are kept, in words."""
     if validation:
         return f"the {len(validation)} pairs to watch decide which weights are kept"
     if not share:
         return "nothing; the last weights are kept"
-    return f"{100 * share:g} % of the subjects, or of one subject's slices"
+    away = [sum(len(held) for _, held in views) for views in _divided(stacks, share)]
+    names = [str(pair.t2.path) for pair, held in zip(pairs, away, strict=True) if held]
+    shown = ", ".join(names[:_NAMED]) + (" and others" if names[_NAMED:] else "")
+    return f"{sum(away)} slices, which no step learns from, of {shown}"
 
 
 def _both(pairs: list[Pair]) -> list[tuple[Any, Any]]:

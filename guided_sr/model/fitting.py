@@ -227,7 +227,8 @@ class InternalProgress(keras.callbacks.Callback):
 def bounds(stages: int, options: TrainingOptions) -> str:
     """What a training may spend, in words."""
     count = "1 stage" if stages == 1 else f"{stages} stages"
-    return f"{count} of at most {options.max_steps} steps"
+    steps = "1 step" if options.max_steps == 1 else f"{options.max_steps} steps"
+    return f"{count} of at most {steps}"
 
 
 def decision_report(

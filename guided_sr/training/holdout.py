@@ -139,9 +139,11 @@ def refuse_scarce(
     for number, shape in enumerate(shapes, 1):
         if min(shape) < SMALLEST_PATCH:
             raise DataError(
-                f"the slices of pair {number} have {shape[0]}x{shape[1]} pixels;"
-                f" fine-tuning needs at least {SMALLEST_PATCH} on the shorter side",
-                mend="leave the pair out, or give its T2 uncropped",
+                f"made coarser to learn from, the slices of pair {number} have"
+                f" {shape[0]}x{shape[1]} pixels; fine-tuning needs at least"
+                f" {SMALLEST_PATCH} on the shorter side",
+                mend="leave the pair out, give its T2 uncropped, or take a preset for"
+                " the axis that is coarse",
             )
     if sum(learning) < LEAST_SLICES:
         raise DataError(

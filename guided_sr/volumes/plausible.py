@@ -181,7 +181,7 @@ def examine_pair(
             warn_user(
                 "the T1 and T2 look swapped: fluid is dark in the T2, bright in the T1",
                 path=paths,
-                mend="give the T2 with -i and the T1 with -g",
+                mend="swap them: fluid is bright in a T2",
             )
 
 

@@ -88,8 +88,9 @@ def test_a_preset_is_fine_tuned_whose_network_is_taken(
     shown = capsys.readouterr().err
     assert "WARNING the model to start from has back-projection 'ibp', this" in shown
     assert f"start            {model_dir.name} (sha256 " in shown
-    assert "held out         20 % of the subjects" in shown
-    assert "2 stages of at most 1 steps" in shown
+    held_out = " slices, which no step learns from, of " + str(tall_pair.t2)
+    assert held_out in " ".join(shown.split())
+    assert "2 stages of at most 1 step\n" in shown
     assert "stage 1 of 2, epoch 1 of at most 1: " in shown
     assert ", held out before " in shown
     assert shown.count(" weights are kept\n") == 2
