@@ -15,13 +15,14 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from guided_sr.errors import warn_user
 from guided_sr.inference.cascade import run_cascade
 from guided_sr.metrics import psnr
 from guided_sr.networks.weights import save_weights
 from guided_sr.physics.back_projection import BackProjection
 from guided_sr.physics.cascade_plan import SMALLEST, CascadePlan
 from guided_sr.training import holdout
-from guided_sr.training.checkpoint import TrainingFolder
+from guided_sr.training.checkpoint import TrainingFolder, digest_of_arrays
 from guided_sr.training.options import TrainingOptions
 from guided_sr.training.schedule import StatefulCallback
 from guided_sr.training.subjects import Subject
@@ -130,10 +131,23 @@ def fine_tuning_data(
         [len(s.t2) for s in deciding] if held_out is not None or share else None,
         [*_smallest(subjects), *_smallest(held_out or ())],
     )
+    _warn_of_shared(learning, deciding)
     return (
         _thinned(learning, holdout.pixels_to_learn_from(options), stage=1),
         for_deciding(deciding),
     )
+
+
+def _warn_of_shared(learning: Sequence[Subject], deciding: Sequence[Subject]) -> None:
+    """Warn of slices that are learnt from and held out alike."""
+    known = {digest_of_arrays([one]) for s in learning for one in s.t2}
+    away = [digest_of_arrays([one]) for s in deciding for one in s.t2]
+    if shared := sum(one in known for one in away):
+        warn_user(
+            f"{shared} of the {len(away)} slices held out are also learnt from, so that"
+            " they cannot tell whether the new weights are better",
+            mend="give each scan once",
+        )
 
 
 def _smallest(subjects: Sequence[Subject]) -> list[tuple[int, int]]:

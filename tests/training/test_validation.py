@@ -340,6 +340,14 @@ def test_pairs_can_be_given_to_decide(model, trained, pair, figures):
     assert [d.epoch for d in decisions(histories)] == [0, 0]
 
 
+def test_a_scan_that_is_given_twice_is_warned_of(model, trained, pair):
+    short = {**SHORT, "max_steps": 3}
+    with pytest.warns(
+        UserWarning, match="12 of the 12 slices held out are also learnt"
+    ):
+        model.fit_external([pair, pair], init=trained, **short)
+
+
 def test_with_nothing_held_out_the_last_weights_are_kept(model, trained, pair):
     watch = Weights()
     short = {**SHORT, "max_steps": 3}
