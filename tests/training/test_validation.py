@@ -342,9 +342,7 @@ def test_pairs_can_be_given_to_decide(model, trained, pair, figures):
 
 def test_a_scan_that_is_given_twice_is_warned_of(model, trained, pair):
     short = {**SHORT, "max_steps": 3}
-    with pytest.warns(
-        UserWarning, match="12 of the 12 slices held out are also learnt"
-    ):
+    with pytest.warns(GuidedSRWarning, match="12 of the 12 slices held out are also"):
         model.fit_external([pair, pair], init=trained, **short)
 
 
