@@ -31,6 +31,7 @@ _ENVIRONMENT = {
     "KERAS_BACKEND": "backend of Keras: tensorflow, jax or torch",
     "CUDA_VISIBLE_DEVICES": "which GPUs may be seen; -1 for none",
     "TF_CPP_MIN_LOG_LEVEL": "0 shows all messages of TensorFlow; commands set 3",
+    "TF_ENABLE_ONEDNN_OPTS": "0 for TensorFlow's own convolutions; guided-sr sets 1",
     "TF_NUM_INTRAOP_THREADS": "threads of one operation of TensorFlow",
     "NO_COLOR": "no colours on the terminal",
 }

@@ -24,7 +24,12 @@ from guided_sr.inference.filled import FOREGROUND
 from guided_sr.layers.projection import back_project_tensor, separable
 from guided_sr.physics.back_projection import BackProjection
 from guided_sr.physics.cascade_plan import CascadePlan
-from guided_sr.runtime import compiled_call, device_scope, list_devices
+from guided_sr.runtime import (
+    compiled_call,
+    compiles_each_size,
+    device_scope,
+    list_devices,
+)
 from guided_sr.runtime.gradient import differentiable_call
 
 Stack = NDArray[np.float32]
@@ -33,7 +38,7 @@ Progress = Callable[[int, int], None]
 PIXELS_A_BATCH = 160_000
 _GPU = 16  # times as many there: each launch costs the same
 HALVINGS = 3
-MARGIN = 16
+MARGIN = 4
 
 
 class Slices(Protocol):
@@ -98,7 +103,8 @@ class Window:
 
     A network leaves a constant background as it is, so that it need not run
     there: outside the window the interpolated image stands. The window is
-    widened by `MARGIN` pixels, about the receptive field of the network.
+    widened by `MARGIN` pixels, less than the network can see: on a person's slices
+    the rest changes single pixels by a thousandth of the maximum, and no PSNR.
     """
 
     rows: tuple[float, float]
@@ -257,7 +263,8 @@ def run_cascade(
         plan: The cascade plan.
         back_projection: What follows each stage.
         last: What follows the last one in its place.
-        window: Where the networks run; by default where these slices hold anything.
+        window: Where the networks run; by default where a batch of slices holds
+            anything, or all of them, where the backend compiles for each size.
         out: Array of shape ``(n, H, W)``, or a view, to which the result is added; a
             new one by default.
         share: What the result is multiplied by before.
@@ -268,14 +275,14 @@ def run_cascade(
         grid unless there are fewer networks than stages.
     """
     work = Work()
-    window = window or Window.of(t2)
+    if window is None and compiles_each_size():
+        window = Window.of(t2)
     runners = [
         StageRunner(
             network,
             plan=plan,
             stage=k,
             back_projection=back_projection,
-            window=window,
             work=work,
         )
         for k, network in enumerate(networks, 1)
@@ -287,6 +294,9 @@ def run_cascade(
     done = 0
     while done < len(t2):
         part = _next_batch(done, len(t2), work.slices(plan.target_shape))
+        where = window or Window.of(t2[part])
+        for runner in runners:
+            runner.window = where
         try:
             with work.scope():
                 slices = _super_resolved(

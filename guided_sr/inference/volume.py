@@ -17,7 +17,7 @@ import keras
 import numpy as np
 
 from guided_sr.errors import UsageError
-from guided_sr.inference.cascade import Progress, Window, batches, run_cascade
+from guided_sr.inference.cascade import Progress, batches, run_cascade
 from guided_sr.inference.noise import Noise, settled
 from guided_sr.inference.support import Air, back_project_within
 from guided_sr.inference.volume_inputs import Estimate, VolumeInputs, Voxels
@@ -266,14 +266,10 @@ def _view_slices(
     rows, columns = slices.shape[1:]
     if min(rows, columns) < _LEAST:
         return
-    window = Window.of(slices)
-    views = (
-        ((0, 1, 2), _step(rows, columns), window),
-        ((0, 2, 1), _step(columns, rows), Window(window.columns, window.rows)),
-    )
+    views = ((0, 1, 2), _step(rows, columns)), ((0, 2, 1), _step(columns, rows))
     for part in batches(len(slices), (rows, columns)):
         seen = np.zeros_like(slices[part])
-        for order, plan, where in views:
+        for order, plan in views:
             guide = None
             if model.guided and inputs.guide is not None:
                 planes = np.transpose(inputs.guide.data, (across, *within))[part]
@@ -284,7 +280,6 @@ def _view_slices(
                 guide,
                 plan=plan,
                 back_projection=_NOTHING,
-                window=where,
                 out=np.transpose(seen, order),
                 share=0.5,
             )

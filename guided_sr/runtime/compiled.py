@@ -23,6 +23,11 @@ def jit_compile() -> bool | str:
     return False if on_cpu else "auto"
 
 
+def compiles_each_size() -> bool:
+    """Whether `compiled_call` compiles anew for images of another size, in seconds."""
+    return keras.backend.backend() == "jax"
+
+
 _CALLS: weakref.WeakKeyDictionary[keras.Model, Call] = weakref.WeakKeyDictionary()
 
 

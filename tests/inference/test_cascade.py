@@ -115,8 +115,8 @@ def test_the_window_is_the_bounding_box_of_the_content():
     t2[1, 15:30, 35:60] = 0.5
     window = Window.of(t2)
     assert window == Window((10 / 40, 30 / 40), (30 / 80, 60 / 80))
-    assert window.at((400, 800)) == (slice(84, 316), slice(284, 616))
-    assert window.at((40, 80)) == (slice(0, 40), slice(14, 76))
+    assert window.at((400, 800)) == (slice(96, 304), slice(296, 604))
+    assert window.at((40, 80)) == (slice(6, 34), slice(26, 64))
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
@@ -168,6 +168,30 @@ def test_the_window_changes_nothing_that_matters(trained, head, monkeypatch):
     print(f"window: {apart[:, rows, columns].max():.1e} in the head, {apart.max():.1e}")
     assert apart[:, rows, columns].max() < 2e-3
     assert apart.max() < 0.02
+
+
+def test_each_batch_has_a_window_of_its_own(idle, monkeypatch):
+    """The top of a head is small; where a size costs a compilation there is one."""
+    t2 = np.zeros((3, 40, 40), np.float32)
+    for index, half in enumerate((2, 5, 15)):
+        t2[index, 20 - half : 20 + half, 20 - half : 20 + half] = 0.5
+    plan = CascadePlan.create((40, 40), scale=2, stages=1)
+    monkeypatch.setattr(cascade, "PIXELS_A_BATCH", 1)
+    seen = []
+    network = cascade.StageRunner._network
+    monkeypatch.setattr(
+        cascade.StageRunner,
+        "_network",
+        lambda self, inputs: (
+            seen.append(tuple(inputs["t2"].shape[1:3])) or network(self, inputs)
+        ),
+    )
+    how = BackProjection(None)
+    for each_size, wanted in ((False, [16, 28, 68]), (True, [68, 68, 68])):
+        seen.clear()
+        monkeypatch.setattr(cascade, "compiles_each_size", lambda each=each_size: each)
+        run_cascade([idle], t2, None, plan=plan, back_projection=how)
+        assert seen == [(side, side) for side in wanted]
 
 
 @pytest.mark.parametrize("pixels", [200, 3000])
