@@ -26,9 +26,9 @@ from guided_sr.physics.back_projection import BackProjection
 from guided_sr.physics.cascade_plan import CascadePlan
 from guided_sr.runtime import (
     compiled_call,
-    compiles_each_size,
     device_scope,
     list_devices,
+    new_sizes_cost,
 )
 from guided_sr.runtime.gradient import differentiable_call
 
@@ -264,7 +264,7 @@ def run_cascade(
         back_projection: What follows each stage.
         last: What follows the last one in its place.
         window: Where the networks run; by default where a batch of slices holds
-            anything, or all of them, where the backend compiles for each size.
+            anything, or all of them do, where each new size costs time.
         out: Array of shape ``(n, H, W)``, or a view, to which the result is added; a
             new one by default.
         share: What the result is multiplied by before.
@@ -275,7 +275,7 @@ def run_cascade(
         grid unless there are fewer networks than stages.
     """
     work = Work()
-    if window is None and compiles_each_size():
+    if window is None and new_sizes_cost():
         window = Window.of(t2)
     runners = [
         StageRunner(

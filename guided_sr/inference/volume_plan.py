@@ -277,6 +277,7 @@ def target_for(
         UnknownScaleError: If the models do not serve what is asked for.
     """
     pair = isinstance(scale, Sequence) and len(scale) == 2
+    asked = axes != "auto" or isinstance(scale, Sequence)
     if len(models) == 1 and (pair or not isinstance(scale, Sequence)):
         (model,) = models
         group = "slice" if model.through_plane else "in-plane"
@@ -297,7 +298,13 @@ def target_for(
     if len(models) == 2 and (scale, target_voxel, axes) == (None, None, "auto"):
         scale = _both(affine, models)
     return choose_target(
-        affine, shape, scale=scale, target_voxel=target_voxel, axes=axes, path=path
+        affine,
+        shape,
+        scale=scale,
+        target_voxel=target_voxel,
+        axes=axes,
+        because="as asked for" if asked else "the model's own",
+        path=path,
     )
 
 

@@ -23,9 +23,12 @@ def jit_compile() -> bool | str:
     return False if on_cpu else "auto"
 
 
-def compiles_each_size() -> bool:
-    """Whether `compiled_call` compiles anew for images of another size, in seconds."""
-    return keras.backend.backend() == "jax"
+def new_sizes_cost() -> bool:
+    """Whether `compiled_call` is slow at first for images of a size it has not met.
+
+    JAX compiles anew, and for a GPU TensorFlow looks anew for the fastest convolutions.
+    """
+    return keras.backend.backend() == "jax" or bool(list_devices("gpu"))
 
 
 _CALLS: weakref.WeakKeyDictionary[keras.Model, Call] = weakref.WeakKeyDictionary()

@@ -90,6 +90,7 @@ def choose_target(
     scale: float | Sequence[float] | None = None,
     target_voxel: float | None = None,
     axes: str = "auto",
+    because: str = "as asked for",
     path: PathLike | None = None,
 ) -> TargetGrid:
     """Choose the grid of a result.
@@ -102,6 +103,7 @@ def choose_target(
             for the latter on an isotropic grid.
         target_voxel: Voxel size in mm for all axes that are coarser.
         axes: ``"auto"``, or the one group to enlarge: ``"in-plane"`` or ``"slice"``.
+        because: Why the axes are given, for the grid's reason.
         path: Of the T2, for messages.
 
     Returns:
@@ -153,11 +155,11 @@ def choose_target(
         if axes == "auto" and sizes.max() > sizes.min() * _EQUAL:
             reason += "the coarser" if group == coarser else ""
         else:
-            reason += "as asked for" if axes != "auto" else "voxels being isotropic"
+            reason += because if axes != "auto" else "voxels being isotropic"
     else:
         factors[:] = _triple(scale)
         _refuse_other_group(factors, across, axes)
-        reason = "as asked for"
+        reason = because
     target = [math.floor(n * f + 0.5) for n, f in zip(shape, factors, strict=True)]
     i, j, k = (max(n, t) for n, t in zip(shape, target, strict=True))
     a, b, c = (float(f) for f in factors)

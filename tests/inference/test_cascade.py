@@ -171,7 +171,7 @@ def test_the_window_changes_nothing_that_matters(trained, head, monkeypatch):
 
 
 def test_each_batch_has_a_window_of_its_own(idle, monkeypatch):
-    """The top of a head is small; where a size costs a compilation there is one."""
+    """The top of a head is small; where new sizes cost, there is one for all."""
     t2 = np.zeros((3, 40, 40), np.float32)
     for index, half in enumerate((2, 5, 15)):
         t2[index, 20 - half : 20 + half, 20 - half : 20 + half] = 0.5
@@ -189,7 +189,7 @@ def test_each_batch_has_a_window_of_its_own(idle, monkeypatch):
     how = BackProjection(None)
     for each_size, wanted in ((False, [16, 28, 68]), (True, [68, 68, 68])):
         seen.clear()
-        monkeypatch.setattr(cascade, "compiles_each_size", lambda each=each_size: each)
+        monkeypatch.setattr(cascade, "new_sizes_cost", lambda each=each_size: each)
         run_cascade([idle], t2, None, plan=plan, back_projection=how)
         assert seen == [(side, side) for side in wanted]
 

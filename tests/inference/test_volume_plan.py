@@ -69,6 +69,21 @@ def test_a_single_model_decides_what_is_enlarged():
 
 
 @pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({}, "the model's own"),
+        ({"scale": 2}, "the model's own"),
+        ({"scale": 2, "axes": "in-plane"}, "as asked for"),
+        ({"scale": (2, 2)}, "as asked for"),
+    ],
+)
+def test_the_plan_says_who_has_chosen_the_axes(options, reason):
+    assert plan((2, 2, 2), (20, 24, 10), [IN_PLANE], **options).grid.reason.endswith(
+        reason
+    )
+
+
+@pytest.mark.parametrize(
     ("models", "options", "kind", "message"),
     [
         ([IN_PLANE], {"axes": "slice"}, UsageError, "enlarges the in-plane axes"),
