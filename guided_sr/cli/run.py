@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import functools
 import shlex
@@ -265,12 +266,21 @@ def _tell_guide_use(console: Console, result: Result) -> None:
 def _nothing_to_do(
     args: argparse.Namespace, console: Console, path: Path, plan: VolumePlan
 ) -> int:
-    """Say so, and make the report if that is what is missing."""
+    """Say so, and make the report if that is what is missing.
+
+    What a process left that was killed between naming its files and cleaning up goes.
+    """
+    from guided_sr.cli.outputs import sidecar_of
     from guided_sr.cli.reporting import report_again, report_of
+    from guided_sr.volumes.writing import sweep
 
     console.note("up to date: inputs, weights and options are those of the result")
-    if args.report and not args.dry_run and not report_of(path).exists():
-        report_again(path, plan, console)
+    if not args.dry_run:
+        with contextlib.suppress(OSError):  # a folder that may only be read
+            sweep(path)
+            sweep(sidecar_of(path))
+        if args.report and not report_of(path).exists():
+            report_again(path, plan, console)
     args.tell(path, False)
     return 0
 

@@ -30,6 +30,7 @@ __all__ = [
     "publish",
     "refuse_same_file",
     "staged",
+    "sweep",
     "write_file",
 ]
 
@@ -117,7 +118,7 @@ def staged(
         CannotCreateError: If the folder may not be written.
     """
     with explained(out):
-        _sweep(out)
+        sweep(out)
         handle, temporary = _temporary(out, suffix)
     if not held:
         os.close(handle)
@@ -144,8 +145,12 @@ def _temporary(out: Path, suffix: str) -> tuple[int, Path]:
         os.close(handle)  # another process took it for a remnant and removed it
 
 
-def _sweep(out: Path) -> None:
-    """Remove the temporary files of this output whose writers are dead."""
+def sweep(out: Path) -> None:
+    """Remove the temporary files of an output whose writers are dead.
+
+    Args:
+        out: The output, there or not.
+    """
     if sys.platform == "win32":
         return
     prefix = hidden_prefix(out)

@@ -14,6 +14,7 @@ import pytest
 
 from guided_sr.cli.main import main
 from guided_sr.volumes import corners, read_volume, sha256_of, write_volume
+from guided_sr.volumes.locking import hidden_prefix
 
 
 def test_the_result_has_the_field_of_view_of_the_t2_and_a_full_sidecar(
@@ -70,6 +71,23 @@ def test_the_same_command_again_is_up_to_date_without_a_framework(
     assert captured.out.strip().endswith("t2_desc-guidedsr_T2w.nii.gz")
     assert main([*arguments, "--back-projection", "none"]) == 73
     assert "--force" in capsys.readouterr().err
+    assert listing(pair.folder) == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no remnant is known there")
+def test_what_a_killed_process_left_beside_a_whole_result_goes(
+    pair: Any, model_dir: Path, listing: Any
+) -> None:
+    """It had linked its files to their names, and was killed before it cleaned up."""
+    arguments = pair.arguments(model_dir)
+    assert main(arguments) == 0
+    before = listing(pair.folder)
+    (image,) = pair.folder.rglob("*_desc-guidedsr_T2w.nii.gz")
+    for made in (image, image.with_name(image.name.replace(".nii.gz", ".json"))):
+        os.link(made, made.with_name(f"{hidden_prefix(made)}killed{made.suffix}"))
+    assert main([*arguments, "--dry-run"]) == 0
+    assert len(list(pair.folder.rglob(".guided-sr-*"))) == 2
+    assert main(arguments) == 0
     assert listing(pair.folder) == before
 
 
