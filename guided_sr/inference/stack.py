@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from guided_sr.inference.cascade import Progress, Window, part_of, run_cascade
+from guided_sr.inference.cascade import Progress, part_of, run_cascade
 from guided_sr.inference.inputs import Inputs
 from guided_sr.inference.noise import settled
 from guided_sr.inference.support import Support, back_project_within
@@ -19,7 +19,6 @@ def super_resolve_stack(
     model: Cascade,
     plan: CascadePlan,
     *,
-    window: Window | None = None,
     progress: Progress | None = None,
 ) -> NDArray[np.float32]:
     """Super-resolve a pair that has been checked, with its own intensity scales.
@@ -28,7 +27,6 @@ def super_resolve_stack(
         inputs: The pair.
         model: What is brought to it.
         plan: From the grid of its T2 to the target grid.
-        window: As in `run_cascade`.
         progress: Called with the slices done and their number.
 
     Returns:
@@ -50,7 +48,6 @@ def super_resolve_stack(
             plan=plan,
             back_projection=how,
             last=None if profile.nominal else BackProjection(None),
-            window=window,
             progress=part_of(progress, k, profile.passes),
         )
         if not profile.nominal:

@@ -35,15 +35,15 @@ def separable(x: Any, operator: SeparableOperator, *, adjoint: bool = False) -> 
 
 def _product(x: Any, a_h: NDArray | None, a_w: NDArray | None) -> Any:
     # A leading axis of one makes both products batched ones; without it TensorFlow
-    # transposes the whole batch.
-    image = keras.ops.cast(x, "float32")[..., 0]
+    # transposes the whole batch. Indexing takes it as long as a product.
+    image = keras.ops.squeeze(keras.ops.cast(x, "float32"), -1)
     if a_h is not None:
         left = np.ascontiguousarray(a_h, np.float32)[None]
         image = keras.ops.matmul(keras.ops.convert_to_tensor(left), image)
     if a_w is not None:
         right = np.ascontiguousarray(a_w.T, np.float32)[None]
         image = keras.ops.matmul(image, keras.ops.convert_to_tensor(right))
-    return image[..., None]
+    return keras.ops.expand_dims(image, -1)
 
 
 def back_project_tensor(

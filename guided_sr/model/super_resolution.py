@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from guided_sr.errors import PathLike, UsageError, noted_warnings
-from guided_sr.inference.cascade import EVERYWHERE, Progress, Window
+from guided_sr.inference.cascade import Progress
 from guided_sr.inference.guide_test import GuideUse
 from guided_sr.inference.inputs import Inputs, is_array, prepare
 from guided_sr.inference.map_meanings import chosen_maps
@@ -265,7 +265,6 @@ class GuidedSRModel(LearningModel):
         inputs: Inputs,
         *,
         back_projection: BackProjection | None = None,
-        window: Window | None = None,
         progress: Progress | None = None,
     ) -> tuple[NDArray[np.float32], CascadePlan]:
         """Super-resolve a pair that has been checked, with its own intensity scales.
@@ -273,7 +272,6 @@ class GuidedSRModel(LearningModel):
         Args:
             inputs: The pair.
             back_projection: Another one than the model was trained with.
-            window: Where the networks run; by default where the T2 holds anything.
             progress: Called with the slices done and their number.
 
         Returns:
@@ -283,28 +281,21 @@ class GuidedSRModel(LearningModel):
         plan = inputs.plan(stages=self.stages, stage_blur=self.stage_blur)
         how = back_projection or self.back_projection
         model = Cascade(self.networks, how, self.guided)
-        stack = super_resolve_stack(
-            inputs, model, plan, window=window, progress=progress
-        )
-        return stack, plan
+        return super_resolve_stack(inputs, model, plan, progress=progress), plan
 
     def probe(self) -> dict[str, Any]:
         """Output figures for a fixed input; see `guided_sr.inference.probe`.
 
         Back-projection is regularised by a fixed number: the probe looks at the
-        weights, and its input has no noise. Nor is it held against a range, nor are
-        the networks spared its background.
+        weights, and its input has no noise. Nor is it held against a range.
         """
         scale, how = self.known_scale(), self.back_projection.fixed()
 
         def predict(t2: Any, t1: Any) -> Any:
             guide = t1 if self.guided else None
-            inputs = prepare(t2, guide, guided=self.guided, scale=scale)
-            if rows_only(scale):
-                inputs = inputs.with_profile(None)
-            return self.predict_inputs(inputs, back_projection=how, window=EVERYWHERE)[
-                0
-            ]
+            return self.predict_cascade(
+                t2, guide, strict=None, guide_use=None, back_projection=how
+            )
 
         return probe(predict, scale)
 
