@@ -50,15 +50,21 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--max-steps", type=int, help="steps a stage")
     parser.add_argument("--learning-rate", type=float)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--register",
+        choices=["auto", "none"],
+        default="auto",
+        help="how all T1s are placed, as `fit_external` and `run` place those of scans",
+    )
     parser.add_argument("--checkpoint", type=Path)
     parser.add_argument("--save", type=Path, help="keep the model as a preset folder")
     return parser.parse_args()
 
 
-def simulated(data: Path, name: str, scale: float) -> SimulatedPair:
+def simulated(data: Path, name: str, scale: float, register: str) -> SimulatedPair:
     folder = data / "open_ms" / name
     files = folder / "t2.nii.gz", folder / "t1.nii.gz"
-    return simulate_pair(*files, scale=scale, in_plane_mm=1.0)
+    return simulate_pair(*files, scale=scale, in_plane_mm=1.0, register=register)
 
 
 def figures(truth: np.ndarray, stack: np.ndarray) -> dict[str, Any]:
@@ -76,14 +82,14 @@ def main() -> None:
     model = GuidedSRModel.from_preset(args.preset)
     name, digests, recipe = model.name, model.weights, model.metadata.get("recipe", {})
     scale = model.known_scale()[0]
-    test = simulated(args.data, args.test, scale)
+    test = simulated(args.data, args.test, scale, args.register)
     part = central_slices(len(test.high), args.slices)
     truth, low, guide = test.high[part], test.low[part], test.guide[part]
     measured = {
         "cubic": figures(truth, upsample(low, truth.shape[-2:])),
         "before": figures(truth, model.predict_cascade(low, guide)),
     }
-    tuning = [simulated(args.data, one, scale) for one in args.tune]
+    tuning = [simulated(args.data, one, scale, args.register) for one in args.tune]
     given = {"max_steps": args.max_steps, "learning_rate": args.learning_rate}
     options = {key: value for key, value in given.items() if value is not None}
     begun = time.perf_counter()
@@ -106,6 +112,7 @@ def main() -> None:
         "scale": scale,
         "tune": args.tune,
         "test": args.test,
+        "register": args.register,
         "test_was_seen": args.test in [s["name"] for s in recipe.get("subjects", [])],
         "options": {**options, "seed": args.seed},
         "tune_seconds": round(seconds),

@@ -120,10 +120,14 @@ def wrong_and_right(t1: Any, another: Any) -> dict[str, Any]:
 
 
 def tuned(data: Path, models: Models, slices: int = 20) -> Iterator[tuple[str, Any]]:
-    """What ``fine_tuning.py`` measures on; the other person is one it learnt from."""
+    """What ``fine_tuning.py`` measures on; the other person is one it learnt from.
+
+    T1s lie where their headers put them, and are moved from there.
+    """
     assert models.guided.scale is not None
     test, other = (
-        simulated(data, name, models.guided.scale[0]) for name in (TEST, TUNE[0])
+        simulated(data, name, models.guided.scale[0], "none")
+        for name in (TEST, TUNE[0])
     )
     part = central_slices(len(test.high), slices)
     low, t1, truth = test.low[part], test.guide[part], test.high[part]

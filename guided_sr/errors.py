@@ -121,6 +121,10 @@ class GeometryError(DataError):
     code = "E-GEOM"
 
 
+class RegistrationError(GeometryError):
+    """A registration that has found no place to be trusted (65)."""
+
+
 class WeightsError(DataError):
     """Weights that are damaged or made for another network (65)."""
 

@@ -14,7 +14,7 @@ from guided_sr.errors import noted_warnings
 from guided_sr.inference.cost import BASE_GIB
 from guided_sr.inference.inputs import Inputs, examine_inputs, prepare
 from guided_sr.inference.result import Result
-from guided_sr.volumes import Volume, from_slices, memory, slice_axis
+from guided_sr.volumes import Registration, Volume, from_slices, memory, slice_axis
 from guided_sr.volumes.plausible import read_examined
 
 _BYTES_A_VOXEL = 32  # of the result: guide, its scaled copies, result, work space
@@ -37,6 +37,11 @@ class Pair:
     guide: Volume | None
     inputs: Inputs
     warnings: tuple[str, ...]
+
+    @property
+    def registration(self) -> Registration | None:
+        """How the T1 was placed."""
+        return self.inputs.source.registration if self.inputs.source else None
 
     @property
     def overlap(self) -> float | None:
@@ -62,6 +67,7 @@ def read_pair(
     *,
     scale: tuple[float, float] | None,
     guided: bool = True,
+    register: str = "none",
 ) -> Pair:
     """Read both images fully and check all that can be checked of them.
 
@@ -73,6 +79,7 @@ def read_pair(
         scale: Factor of the two in-plane axes; None leaves the T2's own grid as the
             target.
         guided: Whether the model takes a guide.
+        register: How the T1 is placed, as in `place_guide`.
 
     Raises:
         GuidedSRError: The first fault found.
@@ -81,7 +88,7 @@ def read_pair(
         low = read_examined(t2, name="T2")
         _refuse_short_memory(low, scale or (1.0, 1.0))
         guide = read_examined(t1, name="T1") if guided and t1 is not None else None
-        inputs = prepare(low, guide, guided=guided, scale=scale)
+        inputs = prepare(low, guide, guided=guided, scale=scale, register=register)
         examine_inputs(inputs)
     on_grid = kept = None
     source = inputs.source

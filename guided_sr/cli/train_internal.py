@@ -12,6 +12,7 @@ from guided_sr.cli.options import (
     add_compute,
     add_model,
     add_quiet,
+    add_register,
     new_parser,
     seconds,
 )
@@ -71,6 +72,7 @@ def add_parser(parts: Any, common: argparse.ArgumentParser) -> None:
     files.add_argument(
         "-g", "--t1", "--guide", metavar="T1", help="the same person's T1, on any grid"
     )
+    add_register(files, learning=True)
     add_model(files)
     add_network(parser, stages=_STAGES, pairs=False)
     group = add_training(parser, _DEFAULTS)
@@ -97,14 +99,20 @@ def execute(args: argparse.Namespace) -> int:
     begun = time.perf_counter()
     from guided_sr.cli.pair import read_pair
     from guided_sr.cli.train_session import train
-    from guided_sr.cli.train_setup import Place, Setup
+    from guided_sr.cli.train_setup import Place, Setup, placement_facts
 
     console = Console(quiet=args.quiet)
     asked = False if args.no_guide else None if args.t1 is None else True
     setup = Setup.of(args, stages=_STAGES, guided=asked)
     _refuse_missing_guide(setup, args)
     place = Place.of(args)
-    pair = read_pair(args.t2, args.t1, scale=setup.scale, guided=setup.guided)
+    pair = read_pair(
+        args.t2,
+        args.t1,
+        scale=setup.scale,
+        guided=setup.guided,
+        register=args.register,
+    )
     stack = pair.inputs.t2
     plan = setup.plan((stack.shape[1], stack.shape[2]), pair.inputs.target_shape)
     setup.refuse_small_slices(plan, level=0)
@@ -113,6 +121,7 @@ def execute(args: argparse.Namespace) -> int:
         [
             ("T2", f"{pair.t2.path}, {len(stack)} slices"),
             *([("T1", str(pair.t1.path))] if pair.t1 else []),
+            *placement_facts([pair]),
             *setup.facts(plan),
             ("device", f"{args.device}, precision {args.precision}"),
             *place.facts(),

@@ -5,7 +5,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 
-from guided_sr.cli.options import BACK_PROJECTION, add_model, positive, scale
+from guided_sr.cli.options import (
+    BACK_PROJECTION,
+    add_model,
+    add_register,
+    positive,
+    scale,
+)
 
 BACKBONES = {
     "dcsrn": False,
@@ -64,6 +70,7 @@ def add_pairs(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
         help="pairs to watch, as --data or --pairs; PSNR and SSIM go to the log. In"
         " 'train external' with --init they decide which weights are kept",
     )
+    add_register(files, learning=True)
     add_model(files)
     return files
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from guided_sr.cli.console import Console
 from guided_sr.cli.pair import Pair, read_pair
 from guided_sr.cli.train_session import train
-from guided_sr.cli.train_setup import Place, Setup
+from guided_sr.cli.train_setup import Place, Setup, placement_facts
 from guided_sr.datasets.pairs import (
     PairOfPaths,
     find_pairs,
@@ -71,10 +71,13 @@ def learn_from_pairs(args: argparse.Namespace, way: Way) -> int:
     if args.validation is not None:
         watched = find_pairs(Path(args.validation), guided=setup.guided)
     place = Place.of(args)
-    pairs = _read(found, console, setup, way)
-    validation = _read(watched, console, setup, way)
+    pairs = _read(found, console, setup, way, args.register)
+    validation = _read(watched, console, setup, way, args.register)
     plans = [_plan(pair, setup, way) for pair in pairs]
-    facts = [("pairs", _count(pairs, validation))]
+    facts = [
+        ("pairs", _count(pairs, validation)),
+        *placement_facts([*pairs, *validation]),
+    ]
     if tuning:
         stacks = _stacks(pairs, setup)
         _refuse_scarce(stacks, _stacks(validation, setup), share)
@@ -212,15 +215,18 @@ def _both(pairs: list[Pair]) -> list[tuple[Any, Any]]:
 
 
 def _read(
-    found: list[PairOfPaths], console: Console, setup: Setup, way: Way
+    found: list[PairOfPaths], console: Console, setup: Setup, way: Way, register: str
 ) -> list[Pair]:
-    """Read and check all pairs."""
+    """Read and check all pairs, and place their T1s."""
     own_grid = way.sharp or setup.through_plane
     scale = None if own_grid else setup.scale
     pairs = []
     with console.progress("reading pairs") as advance:
         for number, one in enumerate(found, 1):
-            pairs.append(read_pair(one.t2, one.t1, scale=scale, guided=setup.guided))
+            pair = read_pair(
+                one.t2, one.t1, scale=scale, guided=setup.guided, register=register
+            )
+            pairs.append(pair)
             advance(number, len(found))
     return pairs
 

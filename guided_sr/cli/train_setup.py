@@ -214,6 +214,7 @@ class Setup:
         """What every way of learning is told."""
         return {
             "init": None if self.start is None else self.start.folder,
+            "register": "none",  # `read_pair` has placed the T1s
             "checkpoint_dir": place.checkpoints,
             "verbose": 0,
             "devices": self.devices,
@@ -261,10 +262,30 @@ class Setup:
             "init_sha256": None if start is None else start.config.weights,
             "pairs_sha256": digests,
             "slices": sum(len(pair.inputs.t2) for pair in pairs),
+            "t1_placed": [
+                pair.registration.to_dict() for pair in pairs if pair.registration
+            ],
             **more,
             "seconds_of_last_run": round(seconds, 1),
         }
         return {"training": entry}
+
+
+def placement_facts(pairs: Sequence[Pair]) -> Facts:
+    """How the T1s were placed, as a line of the plan; none without T1s."""
+    found = [p.registration for p in pairs if p.registration is not None]
+    if len(found) < 2:
+        return [("registration", one.describe()) for one in found]
+    if all(one.mode == "none" for one in found):
+        return [("registration", "none, each lies where its header says")]
+    moved = sum(one.applied for one in found)
+    told = f"auto, {moved} of {len(found)} moved"
+    misfits = [one.misfit.mm for one in found if one.misfit is not None]
+    if misfits:
+        told += f"; headers off by {min(misfits):.2f} to {max(misfits):.2f} mm"
+    if unknown := len(found) - len(misfits):
+        told += f"; {unknown} not to be measured, left as the headers say"
+    return [("registration", told)]
 
 
 def _check_start(start: Chosen, args: argparse.Namespace, guided: bool | None) -> None:

@@ -24,6 +24,7 @@ from guided_sr.physics.operators import (
 from guided_sr.volumes import (
     Volume,
     bring_to_grid,
+    place_guide,
     read_volume,
     slice_axis,
     target_affine,
@@ -59,6 +60,7 @@ def simulate_pair(
     scale: float | tuple[float, float],
     in_plane_mm: float | None = None,
     guide_shift_mm: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    register: str = "none",
 ) -> SimulatedPair:
     """Degrade a T2 in-plane and bring its T1 to the fine grid.
 
@@ -71,6 +73,7 @@ def simulate_pair(
             the difference in full width at half maximum. `None` keeps them.
         guide_shift_mm: Move the T1 along the scanner's axes, as a poor registration
             would.
+        register: How the T1 is then placed, as in `place_guide`.
 
     Returns:
         The pair, slices first.
@@ -79,7 +82,8 @@ def simulate_pair(
         GuidedSRError: If a file cannot be used; it is named.
     """
     fine = read_volume(t2, name="T2")
-    guide = _moved(read_volume(t1, name="T1"), guide_shift_mm)
+    moved = _moved(read_volume(t1, name="T1"), guide_shift_mm)
+    guide, _ = place_guide(moved, fine, register=register)
     across = slice_axis(fine.affine)
     in_plane = [axis for axis in range(3) if axis != across]
     slices = to_slices(np.clip(fine.data, 0.0, None), across)

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from guided_sr.errors import DataError, UsageError
-from guided_sr.inference.guide import prepare_guide
+from guided_sr.errors import DataError, RegistrationError, UsageError, warn_user
+from guided_sr.inference.guide import Guide, prepare_guide
 from guided_sr.inference.slice_width import profile_of, slice_width
 from guided_sr.physics.cascade_plan import CascadePlan, StageBlur, scale_per_axis
 from guided_sr.physics.operators import LineOperator, SeparableOperator
@@ -21,6 +21,7 @@ from guided_sr.presets import rows_only
 from guided_sr.volumes import (
     IntensityScale,
     Orientation,
+    Registration,
     TargetGrid,
     Volume,
     fit_intensity,
@@ -41,11 +42,12 @@ class Source:
 
     Attributes:
         t2: The T2 volume as it came.
-        t1: The T1 volume as it came, or `None`.
+        t1: The T1 volume, where it was placed, or `None`.
         slice_axis: Axis across the slices, along RAS+.
         affine: Affine of the target grid along RAS+, voxel to mm.
         shape: Shape of the target grid along RAS+.
         overlap: Share of the T2's field of view that the T1 covers, or `None`.
+        registration: How the T1 was placed, or `None`.
     """
 
     t2: Volume
@@ -54,6 +56,7 @@ class Source:
     affine: NDArray[np.float64]
     shape: tuple[int, int, int]
     overlap: float | None
+    registration: Registration | None = None
 
 
 @dataclass(frozen=True)
@@ -156,6 +159,7 @@ def prepare(
     guided: bool,
     scale: float | Sequence[float] | None,
     target_shape: tuple[int, int] | None = None,
+    register: str = "none",
 ) -> Inputs:
     """Check a pair and bring the guide to the target grid.
 
@@ -168,6 +172,8 @@ def prepare(
         scale: Factor of rows and columns, of a volume those within its slices, or
             one for each; `None` leaves the T2's own grid as the target.
         target_shape: Exact in-plane size; wins over the scale.
+        register: How the T1 of a volume is placed, as in `place_guide`, but that a
+            failure of ``"auto"`` is a warning. Arrays stay where they are.
 
     Returns:
         The checked inputs.
@@ -175,7 +181,7 @@ def prepare(
     Raises:
         UsageError: If the guide is missing, kinds are mixed or an option is unknown.
         DataError: If values are not finite or constant, or sizes do not fit.
-        GeometryError: If T1 and T2 do not overlap.
+        GeometryError: If T1 and T2 do not overlap or cannot be registered.
     """
     if guided and t1 is None:
         raise UsageError(
@@ -196,7 +202,7 @@ def prepare(
             "the T1 is an array but the T2 is not",
             mend="give both as arrays, or both as images or paths",
         )
-    return _from_volumes(t2, guide, factors, target_shape)
+    return _from_volumes(t2, guide, factors, target_shape, register)
 
 
 def is_array(x: Any) -> bool:
@@ -271,6 +277,7 @@ def _from_volumes(
     t1: Any,
     factors: tuple[float, float],
     target_shape: tuple[int, int] | None,
+    register: str,
 ) -> Inputs:
     low = read_examined(t2, name="T2")
     if rows_only(factors):
@@ -297,7 +304,7 @@ def _from_volumes(
     refuse_target(grid, path=low.path)
     guide = None
     if t1 is not None:
-        guide = prepare_guide(t1, low, grid, grid.target_affine, grid.target_shape)
+        guide = _placed(t1, low, grid, register)
     inputs = Inputs(
         to_slices(orientation.apply(low.data), across),
         None if guide is None else to_slices(guide.data, across),
@@ -312,11 +319,28 @@ def _from_volumes(
             grid.target_affine,
             grid.target_shape,
             None if guide is None else guide.overlap,
+            None if guide is None else guide.registration,
         ),
     )
     if not isinstance(t1, Volume):
         examine_inputs(inputs)
     return inputs
+
+
+def _placed(t1: Any, t2: Volume, grid: TargetGrid, register: str) -> Guide:
+    """The T1 on the grid; where ``"auto"`` cannot tell its place, by its header."""
+    where = grid.target_affine, grid.target_shape
+    try:
+        return prepare_guide(t1, t2, grid, *where, register=register)
+    except RegistrationError as error:
+        if register != "auto":
+            raise
+        warn_user(
+            f"{error.what}; it stays where its header puts it",
+            path=error.path,
+            mend="check that both are of one person",
+        )
+        return prepare_guide(t1, t2, grid, *where)
 
 
 def examine_inputs(inputs: Inputs) -> None:

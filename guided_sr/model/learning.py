@@ -35,6 +35,7 @@ class LearningModel(CascadeNetworks):
         init: str | os.PathLike[str] | LearningModel | None = None,
         validation: Sequence[Any] | float | None = None,
         weights: Sequence[float] | None = None,
+        register: str = "auto",
         callbacks: Sequence[keras.callbacks.Callback] = (),
         checkpoint_dir: str | os.PathLike[str] | None = None,
         verbose: int | str = "auto",
@@ -77,6 +78,8 @@ class LearningModel(CascadeNetworks):
                 weights.
             weights: How often a slice of each pair is drawn, against the others';
                 equal by default.
+            register: How the T1s of volumes are placed, as in `predict_cascade`. A T1
+                that lies elsewhere than its T2 teaches not to rely on T1s.
             callbacks: Keras callbacks, `DegradationCallback` and `IBPCallback`
                 among them, run in every stage.
             checkpoint_dir: Folder from which a killed training goes on exactly, and
@@ -100,6 +103,7 @@ class LearningModel(CascadeNetworks):
             UsageError: If an option is unknown or out of range, or ``init`` is of
                 another network.
             UnknownScaleError: If the factor of a pair is out of `scale_range`.
+            GeometryError: If a T1 does not overlap its T2 or cannot be registered.
             DataError: If data are unusable, slices too few or too small, or the loss
                 diverges.
         """
@@ -110,7 +114,7 @@ class LearningModel(CascadeNetworks):
         if start is not None:
             defaults = {**fitting.FINE_TUNING, **start.learnt_with}
         options = fitting.training_options(training, defaults)
-        learning = self._learning(factors, stages)
+        learning = self._learning(factors, stages, register)
         if scale_range is None and start is not None and factors == start.scale:
             scale_range = start.scale_range
         if scale_range is not None:
@@ -161,6 +165,7 @@ class LearningModel(CascadeNetworks):
         *,
         init: str | os.PathLike[str] | LearningModel | None = None,
         weights: Sequence[float] | None = None,
+        register: str = "auto",
         callbacks: Sequence[keras.callbacks.Callback] = (),
         checkpoint_dir: str | os.PathLike[str] | None = None,
         verbose: int | str = "auto",
@@ -180,6 +185,7 @@ class LearningModel(CascadeNetworks):
             stages: Number of stages; the paper's supervised networks have one.
             init: Preset, folder or trained model whose weights are the start.
             weights: As in `fit_external`.
+            register: As in `fit_external`.
             callbacks: As in `fit_external`.
             checkpoint_dir: As in `fit_external`.
             verbose: As in `keras.Model.fit`.
@@ -192,11 +198,12 @@ class LearningModel(CascadeNetworks):
 
         Raises:
             UsageError: If an option is unknown or out of range.
+            GeometryError: If a T1 does not overlap its T2 or cannot be registered.
             DataError: If data are unusable, slices too small or the loss diverges.
         """
         options = fitting.training_options(training, fitting.SUPERVISED_DEFAULTS)
         start, factors, stages = self._wanted(init, scale, stages, default=stages)
-        learning = self._learning(factors, stages)
+        learning = self._learning(factors, stages, register)
         return self._fit(
             supervised_subjects_of(pairs, **learning, weights=weights),
             options,
@@ -215,6 +222,7 @@ class LearningModel(CascadeNetworks):
         stages: int | None = None,
         *,
         init: str | os.PathLike[str] | LearningModel | None = None,
+        register: str = "auto",
         max_seconds: float | None = 900.0,
         callbacks: Sequence[keras.callbacks.Callback] = (),
         checkpoint_dir: str | os.PathLike[str] | None = None,
@@ -242,6 +250,7 @@ class LearningModel(CascadeNetworks):
             stages: Number of stages; that of ``init``, or 3, by default.
             init: Preset, folder or trained model (this one, too) whose weights are
                 the start.
+            register: As in `fit_external`.
             max_seconds: Most seconds in all, shared by the stages; `None` for no
                 bound.
             callbacks: As in `fit_external`.
@@ -260,6 +269,7 @@ class LearningModel(CascadeNetworks):
         Raises:
             UsageError: If an option is unknown or out of range, or ``init`` is of
                 another network.
+            GeometryError: If a T1 does not overlap its T2 or cannot be registered.
             DataError: If data are unusable, slices too small or the loss diverges.
         """
         start, factors, stages = self._wanted(
@@ -269,7 +279,7 @@ class LearningModel(CascadeNetworks):
         if start is not None:
             defaults = {**fitting.REFINEMENT, **start.learnt_with}
         options = fitting.training_options(training, defaults)
-        subjects = subjects_of([(t2, t1)], **self._learning(factors, stages))
+        subjects = subjects_of([(t2, t1)], **self._learning(factors, stages, register))
         if verbose:
             bound = "" if max_seconds is None else f", {max_seconds:g} s in all"
             print(f"{fitting.bounds(stages, options)}{bound}")
@@ -314,8 +324,11 @@ class LearningModel(CascadeNetworks):
             raise UsageError("there is no scale to learn", mend="give scale=, or init=")
         return None, factors, default if stages is None else stages
 
-    def _learning(self, scale: tuple[float, float], stages: int) -> dict[str, Any]:
+    def _learning(
+        self, scale: tuple[float, float], stages: int, register: str
+    ) -> dict[str, Any]:
         return {
+            "register": register,
             "scale": scale,
             "stages": stages,
             "guided": self.guided,

@@ -203,6 +203,7 @@ def subjects_of(
     scale_range: tuple[float, float] | None = None,
     views: bool = False,
     sharp_masks: SharpMasks = False,
+    register: str = "none",
 ) -> list[Subject]:
     """Check and prepare all pairs before the first slow step.
 
@@ -214,28 +215,28 @@ def subjects_of(
         stages: Number of stages.
         guided: Whether there is a guide.
         stage_blur: As in `CascadePlan.create`.
-        weights: How often a slice of each pair is drawn; equal by default.
-        scale_range: Least and largest factor of the enlarged axes. Pairs of arrays
-            then have the factor that their sizes tell.
+        weights: As in `fit_external`.
+        scale_range: As in `fit_external`.
         views: Whether volumes teach by two views of their own planes, coarse along
             rows and along columns, where rows alone are enlarged (`thick_views`).
         sharp_masks: Whether pairs whose skull a mask has cut off have that mask laid
             over every level anew (`StrippingMask`); ``"drawn"``: and over every slice
             that is drawn, once it is turned and shrunk.
+        register: How the T1s of volumes are placed, as in `prepare`.
 
     Returns:
         One subject a pair, or one a view.
 
     Raises:
-        UsageError: If there are no pairs, weights do not fit them, or one has no T1
-            though a guide is due.
+        UsageError: If there are no pairs, weights do not fit, or a T1 is missing.
         UnknownScaleError: If the factor of a pair is out of the range.
         DataError: If no slice of a pair holds anything.
     """
     subjects = []
+    placing = {"guided": guided, "register": register}
     for number, (pair, weight) in enumerate(_weighted(pairs, weights), 1):
         filled: NDArray[np.bool_] | None = None  # the same slices in every view
-        for inputs in _seen(pair, number, guided, scale, scale_range, views=views):
+        for inputs in _seen(pair, number, placing, scale, scale_range, views=views):
             plan = inputs.plan(stages=stages, stage_blur=stage_blur)
             low, guide = inputs.normalised()
             filled = _filled(low, number) if filled is None else filled
@@ -269,7 +270,7 @@ def _mask(
 def _seen(
     pair: Pair,
     number: int,
-    guided: bool,
+    placing: dict[str, Any],
     scale: tuple[float, float],
     scale_range: tuple[float, float] | None,
     *,
@@ -277,11 +278,11 @@ def _seen(
 ) -> list[Inputs]:
     """A pair as it is; of a volume whose rows alone shall be enlarged, its views."""
     if views and rows_only(scale) and not is_array(pair[0]):
-        return thick_views(*pair, guided=guided, nominal=scale[0], served=scale_range)
+        return thick_views(*pair, nominal=scale[0], served=scale_range, **placing)
     factors = scale
     if scale_range is not None:
         factors = _factors(pair, number, scale, scale_range)
-    return [prepare(pair[0], pair[1], guided=guided, scale=factors)]
+    return [prepare(*pair, scale=factors, **placing)]
 
 
 def supervised_subjects_of(
@@ -292,6 +293,7 @@ def supervised_subjects_of(
     guided: bool,
     stage_blur: StageBlur,
     weights: Sequence[float] | None = None,
+    register: str = "none",
 ) -> list[Subject]:
     """As `subjects_of`, of pairs whose T2 is high-resolution.
 
@@ -299,12 +301,11 @@ def supervised_subjects_of(
     a multiple of it first.
 
     Raises:
-        UsageError: As `subjects_of`.
-        DataError: As `subjects_of`.
+        GuidedSRError: As `subjects_of`.
     """
     subjects = []
     for number, (pair, weight) in enumerate(_weighted(pairs, weights), 1):
-        fine = prepare(pair[0], pair[1], guided=guided, scale=None)
+        fine = prepare(*pair, guided=guided, scale=None, register=register)
         high = crop_to_multiple(fine.t2, scale)
         subject = subject_with_truth(
             high,

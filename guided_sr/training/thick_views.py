@@ -48,6 +48,7 @@ def thick_views(
     guided: bool,
     nominal: float,
     served: tuple[float, float] | None,
+    register: str = "none",
 ) -> list[Inputs]:
     """Both views of a scan: coarse along rows, and along columns, turned.
 
@@ -57,11 +58,12 @@ def thick_views(
         guided: Whether there is a guide.
         nominal: As in `thick_factor`.
         served: As in `thick_factor`.
+        register: As in `prepare`.
 
     Raises:
         GuidedSRError: If an image cannot be used; it is named.
     """
-    fine = prepare(t2, t1, guided=guided, scale=None)
+    fine = prepare(t2, t1, guided=guided, scale=None, register=register)
     assert fine.source is not None  # volumes have one
     factor = thick_factor(fine.source.affine, nominal, served)
     return views_of(fine, factor)

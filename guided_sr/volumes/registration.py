@@ -16,7 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from guided_sr.errors import GeometryError, PathLike, UsageError, warn_user
+from guided_sr.errors import (
+    GeometryError,
+    PathLike,
+    RegistrationError,
+    UsageError,
+    warn_user,
+)
 from guided_sr.volumes.geometry import overlap_fraction, require_overlap, voxel_sizes
 from guided_sr.volumes.mutual_information import (
     FEWEST,
@@ -168,9 +174,10 @@ def place_guide(
 
     Raises:
         UsageError: If an option is unknown, or ``"rigid"`` stands beside a file.
-        GeometryError: If the images do not overlap; if the registration failed: at
-            rest nowhere, two answers, no gain of mutual information, or more than
-            30 mm or 20 degrees; or if the file's transform cannot be meant.
+        GeometryError: If the images do not overlap, or the file's transform cannot
+            be meant.
+        RegistrationError: If the registration failed: at rest nowhere, two answers,
+            no gain of mutual information, or more than 30 mm or 20 degrees.
         MissingInputError: If the file is missing.
         DataError: If the file cannot be read.
     """
@@ -310,8 +317,8 @@ def _extent(volume: Volume) -> float:
     return float((voxel_sizes(volume.affine) * volume.data.shape).min())
 
 
-def _failed(why: str, t1: Volume, t2: Volume) -> GeometryError:
-    return GeometryError(
+def _failed(why: str, t1: Volume, t2: Volume) -> RegistrationError:
+    return RegistrationError(
         f"the registration of the T1 to the T2 failed: {why}",
         path=[one.path for one in (t1, t2) if one.path is not None],
         mend="check that both are of one person; then place the T1 yourself and give"

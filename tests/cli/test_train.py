@@ -4,6 +4,7 @@ import functools
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,9 @@ import pytest
 
 from guided_sr import GuidedSRModel, head_phantom
 from guided_sr.cli.main import main
-from guided_sr.volumes import write_volume
+from guided_sr.cli.train_setup import placement_facts
+from guided_sr.volumes import Registration, write_volume
+from guided_sr.volumes.registration import Misfit
 
 SHORT = ["--scale", "2", "--stages", "2", "--max-steps", "4", "--steps-per-epoch", "2"]
 SHORT += ["--batch-size", "2", "--patch-size", "16", "--precision", "float32"]
@@ -42,6 +45,7 @@ def test_a_model_is_trained_and_goes_on_after_a_stop(
     assert all("psnr " in line for line in lines)
     record = json.loads((model / "metadata.json").read_text("utf-8"))["training"]
     assert record["slices"] == 3
+    assert record["t1_placed"] == [{"mode": "auto", "applied": False}]
     assert "scans" not in json.dumps(record)  # no file names
     weights = (model / "stage_2.weights.h5").read_bytes()
 
@@ -59,6 +63,24 @@ def test_a_model_is_trained_and_goes_on_after_a_stop(
     loaded = GuidedSRModel.from_preset(model)
     assert loaded.stages == 2
     assert main([*files, "--model", str(model), "--dry-run"]) == 0
+
+
+def test_the_plan_says_how_far_headers_are_off_and_how_many_t1s_are_moved() -> None:
+    def pair(mm: float | None) -> Any:
+        misfit = None if mm is None else Misfit(mm, mm, 0.0)
+        applied = mm is not None and mm > 0.75
+        found = Registration("auto", applied, misfit=misfit, information=(1.0, 1.1))
+        return SimpleNamespace(registration=found)
+
+    assert placement_facts([SimpleNamespace(registration=None)]) == []
+    ((_, one),) = placement_facts([pair(1.6)])
+    assert one.endswith("the T1 is moved")
+    ((name, many),) = placement_facts([pair(0.3), pair(1.6), pair(None)])
+    assert name == "registration"
+    assert many == (
+        "auto, 1 of 3 moved; headers off by 0.30 to 1.60 mm; 1 not to be measured, left"
+        " as the headers say"
+    )
 
 
 def test_other_options_on_the_same_checkpoints_are_64(
@@ -223,8 +245,10 @@ def test_a_slice_model_is_fine_tuned_on_whole_thick_scans(
     command = ["train", "external", "--data", str(tmp_path / "scans")]
     command += ["-o", str(tmp_path / "mine"), "--init", str(tmp_path / "slices")]
     command += ["--max-steps", "1", "--batch-size", "2", "--patch-size", "16"]
+    command += ["--register", "none"]
     assert main([*command, "--precision", "float32"]) == 0
     shown = capsys.readouterr().err
+    assert "registration     none, each lies where its header says" in shown
     coarse = {1.2: 24, 3.0: 16}[thick]  # not thick enough: the factor of the model
     assert f" {coarse}x48 " in shown
     tuned = GuidedSRModel.from_preset(tmp_path / "mine")

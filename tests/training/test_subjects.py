@@ -1,12 +1,20 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from guided_sr import GRDN, degrade, head_phantom, upsample
-from guided_sr.errors import DataError, UsageError
+from guided_sr.errors import (
+    DataError,
+    GuidedSRWarning,
+    RegistrationError,
+    UsageError,
+)
 from guided_sr.physics.back_projection import BackProjection, back_project
 from guided_sr.training.subjects import subjects_of, supervised_subjects_of
+from guided_sr.volumes import Registration, Volume
 
 
 def prepare(pairs, **options):
@@ -159,3 +167,73 @@ def test_spacing_comes_from_the_affine(nifti_pair):
     assert subject.spacing_mm == pytest.approx((4.0, 0.5, 0.5))
     level = subject.level_stack(subject.t2, 1)
     assert level.spacing_mm == pytest.approx((4.0, 1.0, 1.0))
+
+
+@pytest.fixture
+def off_by_8_mm(small_head):
+    """A T2 and its T1 as volumes, the T1 two voxels beside its place."""
+    t2, t1 = (
+        np.moveaxis(stack, 0, -1).astype(np.float32)
+        for stack in (small_head.t2, small_head.t1)
+    )
+    away = small_head.affine.copy()
+    away[0, 3] += 8.0
+    return Volume(t2, small_head.affine), Volume(t1, away)
+
+
+@pytest.fixture
+def finder(monkeypatch):
+    """Finds the place of any T1, unless it is told to fail."""
+
+    class Finder:
+        fails = False
+
+        def __call__(self, t1, t2, *, register, t2_to_t1):
+            if register == "none":
+                return t1, Registration("none")
+            if self.fails:
+                raise RegistrationError("two starts end 9 mm apart")
+            moved = dataclasses.replace(t1, affine=t2.affine)
+            return moved, Registration(register, applied=True)
+
+    made = Finder()
+    monkeypatch.setattr("guided_sr.inference.guide.place_guide", made)
+    return made
+
+
+@pytest.mark.filterwarnings("ignore:guidance limited")
+@pytest.mark.parametrize("views", [False, True])
+def test_a_t1_that_lies_elsewhere_is_moved_before_it_teaches(
+    off_by_8_mm, finder, views
+):
+    t2, t1 = off_by_8_mm
+    right = (t2, dataclasses.replace(t1, affine=t2.affine))
+    options = {"views": views, "scale": (2.0, 1.0) if views else (2.0, 2.0)}
+    moved = prepare([off_by_8_mm], **options, register="auto")
+    wanted = prepare([right], **options)
+    assert len(moved) == (2 if views else 1)
+    for one, other in zip(moved, wanted, strict=True):
+        np.testing.assert_array_equal(one.t1, other.t1)
+    left = prepare([off_by_8_mm], **options)
+    assert np.abs(left[0].t1 - wanted[0].t1).max() > 0.1
+
+
+@pytest.mark.filterwarnings("ignore:guidance limited")
+def test_sharp_pairs_are_placed_likewise(off_by_8_mm, finder):
+    options = {"scale": (2.0, 2.0), "stages": 1, "guided": True}
+    options["stage_blur"] = "consistent"
+    (moved,) = supervised_subjects_of([off_by_8_mm], **options, register="auto")
+    (left,) = supervised_subjects_of([off_by_8_mm], **options)
+    assert np.abs(left.t1 - moved.t1).max() > 0.1
+
+
+@pytest.mark.filterwarnings("ignore:guidance limited")
+def test_where_auto_finds_no_place_the_header_is_trusted_and_it_is_said(
+    off_by_8_mm, finder
+):
+    finder.fails = True
+    with pytest.warns(GuidedSRWarning, match="stays where its header puts it"):
+        (found,) = prepare([off_by_8_mm], register="auto")
+    np.testing.assert_array_equal(found.t1, prepare([off_by_8_mm])[0].t1)
+    with pytest.raises(RegistrationError):
+        prepare([off_by_8_mm], register="rigid")
