@@ -175,21 +175,15 @@ def add_force(
     parser.add_argument("--force", action="store_true", help=f"replace {what}")
 
 
-def add_register(parser: argparse._ActionsContainer, *, learning: bool = False) -> None:
-    """Add ``--register``.
-
-    Args:
-        parser: Where to.
-        learning: Whether pairs are learnt from: one by one they are measured or not.
-    """
-    always = "" if learning else " rigid corrects always,"
+def add_register(parser: argparse._ActionsContainer) -> None:
+    """Add ``--register``."""
     parser.add_argument(
         "--register",
-        choices=("auto", "none") if learning else ("auto", "rigid", "none"),
+        choices=("auto", "rigid", "none"),
         default="auto",
         help="how the T1 is placed on the T2: auto measures how far the headers are"
-        f" off and corrects 0.75 mm or more,{always} none trusts the headers (default:"
-        " auto)",
+        " off and corrects 0.75 mm or more, rigid corrects always, none trusts the"
+        " headers (default: auto)",
     )
 
 

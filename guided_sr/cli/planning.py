@@ -48,6 +48,7 @@ from guided_sr.volumes.plausible import (
     read_examined,
     refuse_target,
 )
+from guided_sr.volumes.registration import announced
 from guided_sr.volumes.target import triple_text
 
 _SIDECAR = 1 << 16  # bytes, amply
@@ -157,9 +158,7 @@ class Job:
             return "none: no T1"
         if args.t2_to_t1 is not None:
             return f"by {args.t2_to_t1}"
-        if args.register == "none":
-            return "none: the T1 lies where its header says"
-        return f"{args.register}: the misfit is measured in the run"
+        return announced(args.register, self.t1, self.t2)
 
     def _guide_use(self, args: argparse.Namespace) -> str:
         if self.t1 is None:

@@ -72,7 +72,7 @@ def add_parser(parts: Any, common: argparse.ArgumentParser) -> None:
     files.add_argument(
         "-g", "--t1", "--guide", metavar="T1", help="the same person's T1, on any grid"
     )
-    add_register(files, learning=True)
+    add_register(files)
     add_model(files)
     add_network(parser, stages=_STAGES, pairs=False)
     group = add_training(parser, _DEFAULTS)

@@ -70,7 +70,7 @@ def add_pairs(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
         help="pairs to watch, as --data or --pairs; PSNR and SSIM go to the log. In"
         " 'train external' with --init they decide which weights are kept",
     )
-    add_register(files, learning=True)
+    add_register(files)
     add_model(files)
     return files
 

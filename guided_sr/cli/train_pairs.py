@@ -82,14 +82,16 @@ def learn_from_pairs(args: argparse.Namespace, way: Way) -> int:
         stacks = _stacks(pairs, setup)
         _refuse_scarce(stacks, _stacks(validation, setup), share)
         facts.append(("held out", _held_out(pairs, stacks, validation, share)))
-    lowest = 0 if way.sharp else -1
+    lowest, sizes = 0, "sizes of the first pair"
+    if not way.sharp:
+        lowest, sizes = -1, f"{sizes}, the first one lower than it to learn from"
     for plan in plans:
         setup.refuse_small_slices(plan, level=lowest + 1)
     console.facts(
         "plan",
         [
             *facts,
-            *setup.facts(plans[0], lowest=lowest, sizes="sizes of the first pair"),
+            *setup.facts(plans[0], lowest=lowest, sizes=sizes),
             ("device", f"{args.device}, precision {args.precision}"),
             *place.facts(),
         ],

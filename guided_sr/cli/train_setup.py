@@ -276,15 +276,19 @@ def placement_facts(pairs: Sequence[Pair]) -> Facts:
     found = [p.registration for p in pairs if p.registration is not None]
     if len(found) < 2:
         return [("registration", one.describe()) for one in found]
-    if all(one.mode == "none" for one in found):
+    mode = found[0].mode
+    if mode == "none":
         return [("registration", "none, each lies where its header says")]
     moved = sum(one.applied for one in found)
-    told = f"auto, {moved} of {len(found)} moved"
+    told = f"{mode}, {moved} of {len(found)} moved"
     misfits = [one.misfit.mm for one in found if one.misfit is not None]
     if misfits:
         told += f"; headers off by {min(misfits):.2f} to {max(misfits):.2f} mm"
-    if unknown := len(found) - len(misfits):
-        told += f"; {unknown} not to be measured, left as the headers say"
+    failed = sum(one.failure is not None for one in found)
+    thin = len(found) - len(misfits) - failed
+    for many, why in ((thin, "slabs too thin to measure"), (failed, "failed")):
+        if many:
+            told += f"; {many} {why}, left as the headers say"
     return [("registration", told)]
 
 

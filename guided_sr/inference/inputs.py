@@ -333,14 +333,18 @@ def _placed(t1: Any, t2: Volume, grid: TargetGrid, register: str) -> Guide:
     try:
         return prepare_guide(t1, t2, grid, *where, register=register)
     except RegistrationError as error:
+        mend = "check that both are of one person"
         if register != "auto":
-            raise
+            mend += ", or trust the headers with register none"
+            raise RegistrationError(error.what, path=error.path, mend=mend) from error
         warn_user(
             f"{error.what}; it stays where its header puts it",
             path=error.path,
-            mend="check that both are of one person",
+            mend=mend,
         )
-        return prepare_guide(t1, t2, grid, *where)
+        left = Registration(register, failure=error.what)
+        guide = prepare_guide(t1, t2, grid, *where)
+        return dataclasses.replace(guide, registration=left)
 
 
 def examine_inputs(inputs: Inputs) -> None:

@@ -104,6 +104,7 @@ class Registration:
         information: Mutual information (nats) by the headers, and by the placement;
             or None.
         file: The transform's file and its sha256, or None.
+        failure: Why no place was found, where the T1 is left to its header for that.
     """
 
     mode: str
@@ -113,10 +114,13 @@ class Registration:
     residual: Misfit | None = None
     information: tuple[float, float] | None = None
     file: tuple[Path, str] | None = None
+    failure: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain data for JSON."""
         known: dict[str, Any] = {"mode": self.mode, "applied": self.applied}
+        if self.failure is not None:
+            known["failure"] = self.failure
         if self.placement is not None:
             known["t1_to_t2_ras_mm"] = np.round(self.placement, 9).tolist()
         for name, value in (("misfit", self.misfit), ("residual", self.residual)):
@@ -133,6 +137,8 @@ class Registration:
 
     def describe(self) -> str:
         """The outcome in one line."""
+        if self.failure is not None:
+            return f"{self.mode}, {self.failure}; as the header says"
         if self.misfit is None or self.information is None:
             return {
                 "none": "none, the T1 lies where its header says",
@@ -198,7 +204,7 @@ def place_guide(
         return t1, Registration("none")
     if overlap_fraction(t1.affine, t1.data.shape, t2.affine, t2.data.shape) == 0.0:
         require_overlap(t1, t2)
-    if register == "auto" and min(_extent(t1), _extent(t2)) < THINNEST_MM:
+    if register == "auto" and _too_thin(t1, t2):
         return t1, Registration(register)
     if min(*working_shape(t1), *working_shape(t2)) < FEWEST:
         raise _failed(
@@ -312,9 +318,19 @@ def _refuse_shear(volume: Volume, name: str) -> None:
         )
 
 
-def _extent(volume: Volume) -> float:
-    """The shortest axis of a field of view in mm."""
-    return float((voxel_sizes(volume.affine) * volume.data.shape).min())
+def announced(register: str, t1: Volume, t2: Volume) -> str:
+    """What can be said of a registration before anything is measured."""
+    if register == "none":
+        return "none: the T1 lies where its header says"
+    if register == "auto" and _too_thin(t1, t2):
+        return "auto: a slab too thin to measure; the T1 lies where its header says"
+    return f"{register}: the misfit is measured in the run"
+
+
+def _too_thin(*volumes: Volume) -> bool:
+    """Whether one of the images is a slab that ``auto`` does not measure in."""
+    extents = (voxel_sizes(one.affine) * one.data.shape for one in volumes)
+    return min(float(extent.min()) for extent in extents) < THINNEST_MM
 
 
 def _failed(why: str, t1: Volume, t2: Volume) -> RegistrationError:

@@ -54,7 +54,7 @@ def test_check_tells_grids_axes_models_and_cost(
         ", then 32 slices",
         "tiny_slice (sha256 ",
         "covers 100 % of the T2",
-        "auto: the misfit is measured in the run",
+        "auto: a slab too thin to measure; the T1 lies where its header says",
         "GiB",
         "on two idle cores in bfloat16",
         "auto, precision auto: bfloat16 convolutions",

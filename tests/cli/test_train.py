@@ -66,20 +66,28 @@ def test_a_model_is_trained_and_goes_on_after_a_stop(
 
 
 def test_the_plan_says_how_far_headers_are_off_and_how_many_t1s_are_moved() -> None:
-    def pair(mm: float | None) -> Any:
+    def pair(mm: float | None, failure: str | None = None) -> Any:
         misfit = None if mm is None else Misfit(mm, mm, 0.0)
-        applied = mm is not None and mm > 0.75
-        found = Registration("auto", applied, misfit=misfit, information=(1.0, 1.1))
+        found = Registration(
+            "auto",
+            mm is not None and mm > 0.75,
+            misfit=misfit,
+            information=(1.0, 1.1),
+            failure=failure,
+        )
         return SimpleNamespace(registration=found)
 
     assert placement_facts([SimpleNamespace(registration=None)]) == []
     ((_, one),) = placement_facts([pair(1.6)])
     assert one.endswith("the T1 is moved")
-    ((name, many),) = placement_facts([pair(0.3), pair(1.6), pair(None)])
+    ((_, lost),) = placement_facts([pair(None, "two starts end 9 mm apart")])
+    assert lost == "auto, two starts end 9 mm apart; as the header says"
+    pairs = [pair(0.3), pair(1.6), pair(None), pair(None, "no rest")]
+    ((name, many),) = placement_facts(pairs)
     assert name == "registration"
     assert many == (
-        "auto, 1 of 3 moved; headers off by 0.30 to 1.60 mm; 1 not to be measured, left"
-        " as the headers say"
+        "auto, 1 of 4 moved; headers off by 0.30 to 1.60 mm; 1 slabs too thin to"
+        " measure, left as the headers say; 1 failed, left as the headers say"
     )
 
 

@@ -235,5 +235,5 @@ def test_where_auto_finds_no_place_the_header_is_trusted_and_it_is_said(
     with pytest.warns(GuidedSRWarning, match="stays where its header puts it"):
         (found,) = prepare([off_by_8_mm], register="auto")
     np.testing.assert_array_equal(found.t1, prepare([off_by_8_mm])[0].t1)
-    with pytest.raises(RegistrationError):
+    with pytest.raises(RegistrationError, match="register none"):
         prepare([off_by_8_mm], register="rigid")

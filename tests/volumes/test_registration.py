@@ -152,6 +152,18 @@ def sheared(volume, degrees):
     return dataclasses.replace(volume, affine=volume.affine @ shear)
 
 
+def test_what_will_be_done_is_told_before_anything_is_measured(head):
+    slab = Volume(head.t2.data[..., :8], head.t2.affine)
+    for register, t2, words in (
+        ("auto", head.t2, "auto: the misfit is measured in the run"),
+        ("rigid", slab, "rigid: the misfit is measured in the run"),
+        ("auto", slab, "auto: a slab too thin to measure"),
+        ("none", head.t2, "none: the T1 lies where its header says"),
+    ):
+        told = registration.announced(register, head.t1, t2)
+        assert told.startswith(words)
+
+
 def test_a_sheared_affine_is_refused_with_its_angle(head):
     refused(head.t1, sheared(head.t2, 2.0), r"T2 is sheared by 2\.0 degrees")
     refused(sheared(head.t1, 2.0), head.t2, "T1 is sheared", register="auto")
