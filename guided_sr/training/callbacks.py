@@ -55,8 +55,9 @@ class IBPCallback(keras.callbacks.Callback):
     back-projection.
 
     Args:
-        pairs: ``(t2, t1)`` pairs to validate on, as in `fit_external`; the
-            trainer brings them to the level of each stage.
+        pairs: ``(t2, t1)`` pairs to validate on, as in `fit_external`, but that T1s
+            of volumes lie where their headers say; the trainer brings them to the
+            level of each stage.
         slices: Slices looked at, spread over the pairs.
         back_projection: What is compared with none.
     """
