@@ -84,7 +84,7 @@ def learn_from_pairs(args: argparse.Namespace, way: Way) -> int:
         facts.append(("held out", _held_out(pairs, stacks, validation, share)))
     lowest, sizes = 0, "sizes of the first pair"
     if not way.sharp:
-        lowest, sizes = -1, f"{sizes}, the first one lower than it to learn from"
+        lowest, sizes = -1, f"{sizes}, learnt from one level lower"
     for plan in plans:
         setup.refuse_small_slices(plan, level=lowest + 1)
     console.facts(

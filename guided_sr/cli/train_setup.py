@@ -281,12 +281,17 @@ def placement_facts(pairs: Sequence[Pair]) -> Facts:
         return [("registration", "none, each lies where its header says")]
     moved = sum(one.applied for one in found)
     told = f"{mode}, {moved} of {len(found)} moved"
-    misfits = [one.misfit.mm for one in found if one.misfit is not None]
+    misfits = [
+        (one.registration.misfit.mm, str(one.t2.path))
+        for one in pairs
+        if one.registration is not None and one.registration.misfit is not None
+    ]
     if misfits:
-        told += f"; headers off by {min(misfits):.2f} to {max(misfits):.2f} mm"
+        worst, where = max(misfits)
+        told += f"; headers off by {min(misfits)[0]:.2f} to {worst:.2f} mm ({where})"
     failed = sum(one.failure is not None for one in found)
     thin = len(found) - len(misfits) - failed
-    for many, why in ((thin, "slabs too thin to measure"), (failed, "failed")):
+    for many, why in ((thin, "too thin to measure"), (failed, "failed")):
         if many:
             told += f"; {many} {why}, left as the headers say"
     return [("registration", told)]

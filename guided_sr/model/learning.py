@@ -79,7 +79,7 @@ class LearningModel(CascadeNetworks):
             weights: How often a slice of each pair is drawn, against the others';
                 equal by default.
             register: How the T1s of volumes are placed, as in `predict_cascade`. A T1
-                that lies elsewhere than its T2 teaches not to rely on T1s.
+                that lies elsewhere than its T2 can teach not to rely on T1s.
             callbacks: Keras callbacks, `DegradationCallback` and `IBPCallback`
                 among them, run in every stage.
             checkpoint_dir: Folder from which a killed training goes on exactly, and

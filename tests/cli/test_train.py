@@ -75,7 +75,7 @@ def test_the_plan_says_how_far_headers_are_off_and_how_many_t1s_are_moved() -> N
             information=(1.0, 1.1),
             failure=failure,
         )
-        return SimpleNamespace(registration=found)
+        return SimpleNamespace(registration=found, t2=SimpleNamespace(path=f"{mm}"))
 
     assert placement_facts([SimpleNamespace(registration=None)]) == []
     ((_, one),) = placement_facts([pair(1.6)])
@@ -86,7 +86,7 @@ def test_the_plan_says_how_far_headers_are_off_and_how_many_t1s_are_moved() -> N
     ((name, many),) = placement_facts(pairs)
     assert name == "registration"
     assert many == (
-        "auto, 1 of 4 moved; headers off by 0.30 to 1.60 mm; 1 slabs too thin to"
+        "auto, 1 of 4 moved; headers off by 0.30 to 1.60 mm (1.6); 1 too thin to"
         " measure, left as the headers say; 1 failed, left as the headers say"
     )
 
