@@ -21,14 +21,17 @@ from numpy.typing import NDArray
 
 from guided_sr.errors import is_out_of_memory, warn_user
 from guided_sr.inference.filled import FOREGROUND
+from guided_sr.inference.strips import strips
 from guided_sr.layers.projection import back_project_tensor, separable
 from guided_sr.physics.back_projection import BackProjection
 from guided_sr.physics.cascade_plan import CascadePlan
 from guided_sr.runtime import (
+    compiled,
     compiled_call,
     device_scope,
     list_devices,
     new_sizes_cost,
+    single_images_are_slow,
 )
 from guided_sr.runtime.gradient import differentiable_call
 
@@ -168,6 +171,10 @@ class StageRunner:
         self.call = call(network)
         radius = None if whole else getattr(network, "receptive_radius", None)
         self.radius: int | None = radius
+        self.in_pairs = single_images_are_slow()
+        self.operators: dict[str, Any] = (
+            {} if differentiable or whole else {"compile": compiled}
+        )
         self.guided = "t1" in network.input
         self.plan = plan
         self.stage = stage
@@ -187,7 +194,9 @@ class StageRunner:
         inputs = self.inputs(x, t1)
         image = inputs["t2"] if empty else self._refined(inputs)
         operator = self.plan.observation(self.stage)
-        return back_project_tensor(image, y, operator, self.back_projection)
+        return back_project_tensor(
+            image, y, operator, self.back_projection, **self.operators
+        )
 
     def inputs(self, x: Any, t1: Any) -> dict[str, Any]:
         """What the network of the stage sees, ``(batch, h_k, w_k, 1)`` each.
@@ -196,10 +205,13 @@ class StageRunner:
             x: As in the call.
             t1: As in the call.
         """
-        inputs = {"t2": separable(x, self.plan.upsampling(self.stage))}
+        operators = {"t2": (x, self.plan.upsampling(self.stage))}
         if self.guided:
-            inputs["t1"] = separable(t1, self.plan.guide(self.stage))
-        return inputs
+            operators["t1"] = (t1, self.plan.guide(self.stage))
+        return {
+            name: separable(image, operator, **self.operators)
+            for name, (image, operator) in operators.items()
+        }
 
     def _refined(self, inputs: dict[str, Any]) -> Any:
         if self.window is None:
@@ -210,21 +222,29 @@ class StageRunner:
         """Run the network, a slice that is too large in strips of rows.
 
         Strips overlap by the network's receptive field, so that they join without
-        a seam; a network that does not tell it is run on whole slices.
+        a seam; a network that does not tell it is run on whole slices. A slice by
+        itself goes as two strips at a time where one image alone is slow.
         """
-        if self.radius is None:
-            return self.call(inputs)
         batch, height, width, _ = inputs["t2"].shape
-        rows = max(1, self.work.pixels // (batch * width))
-        if height <= rows + 2 * self.radius:
+        at_once = 2 if self.in_pairs and batch == 1 else 1
+        rows = max(1, self.work.pixels // (batch * at_once * width))
+        if self.radius is None or height <= 2 * self.radius + rows * (at_once == 1):
             return self.call(inputs)
-        strips = []
-        for start in range(0, height, rows):
-            stop = min(start + rows, height)
-            low, high = max(0, start - self.radius), min(height, stop + self.radius)
-            part = {name: x[:, low:high] for name, x in inputs.items()}
-            strips.append(self.call(part)[:, start - low : stop - low])
-        return keras.ops.concatenate(strips, axis=1)
+        cuts = strips(height, rows=rows, overlap=self.radius, at_least=at_once)
+        parts = []
+        for n in range(0, len(cuts), at_once):
+            few = cuts[n : n + at_once]
+            out = self.call(
+                {
+                    name: keras.ops.concatenate([x[:, cut.seen] for cut in few])
+                    for name, x in inputs.items()
+                }
+            )
+            images = keras.ops.split(out, len(few)) if len(few) > 1 else [out]
+            parts += [
+                image[:, cut.kept] for image, cut in zip(images, few, strict=True)
+            ]
+        return keras.ops.concatenate(parts, axis=1)
 
     def _inside(self, inputs: dict[str, Any], window: Window) -> Any:
         height, width = self.plan.level_shape(self.stage)

@@ -3,10 +3,14 @@
 The matrices come from `guided_sr.physics`, are made once and are applied by
 batched matrix products in float32, whatever the precision of the network.
 Images are tensors of shape ``(batch, height, width, 1)``.
+
+Where many calls follow each other outside a graph, ``compile`` makes one call of each
+function of tensors: `guided_sr.runtime.compiled`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -16,8 +20,22 @@ from numpy.typing import NDArray
 from guided_sr.physics.back_projection import BackProjection, exact_inverse
 from guided_sr.physics.operators import SeparableOperator, transposed
 
+Function = Callable[..., Any]
+Compile = Callable[[Function], Function]
+Pair = tuple[NDArray[np.float32] | None, ...]
 
-def separable(x: Any, operator: SeparableOperator, *, adjoint: bool = False) -> Any:
+
+def _as_it_is(function: Function) -> Function:
+    return function
+
+
+def separable(
+    x: Any,
+    operator: SeparableOperator,
+    *,
+    adjoint: bool = False,
+    compile: Compile = _as_it_is,
+) -> Any:
     """Apply a separable operator, or its adjoint, to a batch of images.
 
     Args:
@@ -25,29 +43,23 @@ def separable(x: Any, operator: SeparableOperator, *, adjoint: bool = False) -> 
         operator: Operator from ``(height, width)`` to ``(h, w)`` (the other way
             round for the adjoint).
         adjoint: Apply the transposed matrices.
+        compile: What makes the function that is called.
 
     Returns:
         float32 tensor of shape ``(batch, h, w, 1)``.
     """
     matrices = operator.applied
-    return _product(x, *(transposed(matrices) if adjoint else matrices))
-
-
-def _product(x: Any, a_h: NDArray | None, a_w: NDArray | None) -> Any:
-    # A leading axis of one makes both products batched ones; without it TensorFlow
-    # transposes the whole batch. Indexing takes it as long as a product.
-    image = keras.ops.squeeze(keras.ops.cast(x, "float32"), -1)
-    if a_h is not None:
-        left = np.ascontiguousarray(a_h, np.float32)[None]
-        image = keras.ops.matmul(keras.ops.convert_to_tensor(left), image)
-    if a_w is not None:
-        right = np.ascontiguousarray(a_w.T, np.float32)[None]
-        image = keras.ops.matmul(image, keras.ops.convert_to_tensor(right))
-    return keras.ops.expand_dims(image, -1)
+    pair = _float32(transposed(matrices) if adjoint else matrices)
+    return compile(_product)(keras.ops.convert_to_tensor(x), pair)
 
 
 def back_project_tensor(
-    x: Any, y: Any, operator: SeparableOperator, how: BackProjection
+    x: Any,
+    y: Any,
+    operator: SeparableOperator,
+    how: BackProjection,
+    *,
+    compile: Compile = _as_it_is,
 ) -> Any:
     """Correct an estimate by what it fails to explain (eq. 6), on the device.
 
@@ -57,6 +69,7 @@ def back_project_tensor(
         operator: From the grid of ``x`` to that of ``y``.
         how: Method and its numbers; equal to `guided_sr.back_project` in NumPy to
             float32.
+        compile: What makes the function that is called.
 
     Returns:
         float32 tensor of the shape of ``x``.
@@ -64,13 +77,43 @@ def back_project_tensor(
     if how.method is None:
         return x
     x, y = keras.ops.convert_to_tensor(x), keras.ops.convert_to_tensor(y)
+    pair = _float32(operator.applied)
     if how.method == "ibp":
+        gain = np.float32(operator.gain)
         for _ in range(how.iterations):
-            residual = y - separable(x, operator)
-            x = x + operator.gain * separable(residual, operator, adjoint=True)
+            x = compile(_iteration)(x, y, pair, gain)
         return x
     inverse = exact_inverse(operator, how.number)
-    inner = _product(y - separable(x, operator), *transposed(inverse.vectors))
     denominator = np.asarray(inverse.denominator, np.float32)[None, :, :, None]
-    inner = inner / keras.ops.convert_to_tensor(denominator)
-    return x + separable(_product(inner, *inverse.vectors), operator, adjoint=True)
+    return compile(_exact)(x, y, pair, _float32(inverse.vectors), denominator)
+
+
+def _float32(matrices: tuple[NDArray[np.float64] | None, ...]) -> Pair:
+    return tuple(None if a is None else np.asarray(a, np.float32) for a in matrices)
+
+
+def _product(x: Any, pair: Pair) -> Any:
+    # A leading axis of one makes both products batched ones; without it TensorFlow
+    # transposes the whole batch. Indexing takes it as long as a product.
+    a_h, a_w = pair
+    image = keras.ops.squeeze(keras.ops.cast(x, "float32"), -1)
+    if a_h is not None:
+        left = keras.ops.expand_dims(keras.ops.convert_to_tensor(a_h), 0)
+        image = keras.ops.matmul(left, image)
+    if a_w is not None:
+        right = keras.ops.transpose(keras.ops.convert_to_tensor(a_w))
+        image = keras.ops.matmul(image, keras.ops.expand_dims(right, 0))
+    return keras.ops.expand_dims(image, -1)
+
+
+def _iteration(x: Any, y: Any, pair: Pair, gain: Any) -> Any:
+    return x + gain * _product(y - _product(x, pair), _flipped(pair))
+
+
+def _exact(x: Any, y: Any, pair: Pair, vectors: Pair, denominator: Any) -> Any:
+    inner = _product(y - _product(x, pair), _flipped(vectors)) / denominator
+    return x + _product(_product(inner, vectors), _flipped(pair))
+
+
+def _flipped(pair: Pair) -> Pair:
+    return tuple(None if a is None else keras.ops.transpose(a) for a in pair)

@@ -1,7 +1,8 @@
-"""Compiled calls: one traced function a network, whatever the backend."""
+"""Compiled calls: one traced function a network or operator, whatever the backend."""
 
 from __future__ import annotations
 
+import functools
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -29,6 +30,39 @@ def new_sizes_cost() -> bool:
     JAX compiles anew, and for a GPU TensorFlow looks anew for the fastest convolutions.
     """
     return keras.backend.backend() == "jax" or bool(list_devices("gpu"))
+
+
+def single_images_are_slow() -> bool:
+    """Whether a batch of one image takes longer than one of two.
+
+    On a CPU TensorFlow gives a convolution of a single image to another kernel of
+    oneDNN, which takes two and a half times as long a pixel.
+    """
+    return keras.backend.backend() == "tensorflow" and not list_devices("gpu")
+
+
+@functools.cache
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of arrays and tensors, for many calls outside a graph.
+
+    Args:
+        function: Of positional arrays, tensors, `None` and tuples of these. Kept for
+            ever, so one that is defined once.
+
+    Returns:
+        The same function, traced by TensorFlow (sizes may change between calls),
+        compiled by JAX for each size, and as it is with PyTorch.
+    """
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return tf.function(function, reduce_retracing=True)
+    if backend == "jax":
+        import jax
+
+        return jax.jit(function)
+    return function
 
 
 _CALLS: weakref.WeakKeyDictionary[keras.Model, Call] = weakref.WeakKeyDictionary()

@@ -194,17 +194,48 @@ def test_each_batch_has_a_window_of_its_own(idle, monkeypatch):
         assert seen == [(side, side) for side in wanted]
 
 
-@pytest.mark.parametrize("pixels", [200, 3000])
+@pytest.mark.parametrize("pixels", [200, 3000, None])
+@pytest.mark.parametrize("in_pairs", [False, True])
 def test_strips_of_a_large_slice_join_without_a_seam(
-    trained, head, monkeypatch, pixels
+    trained, head, monkeypatch, pixels, in_pairs
 ):
     t2, t1 = head
     plan = CascadePlan.create(t2.shape[1:], scale=2, stages=2)
     how = BackProjection()
+    monkeypatch.setattr(cascade, "single_images_are_slow", lambda: False)
     whole = run_cascade(trained.networks, t2, t1, plan=plan, back_projection=how)
-    monkeypatch.setattr(cascade, "PIXELS_A_BATCH", pixels)
+    monkeypatch.setattr(cascade, "single_images_are_slow", lambda: in_pairs)
+    monkeypatch.setattr(cascade, "PIXELS_A_BATCH", pixels or cascade.PIXELS_A_BATCH)
     strips = run_cascade(trained.networks, t2, t1, plan=plan, back_projection=how)
     np.testing.assert_allclose(strips, whole, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("slices", "height", "in_pairs", "wanted"),
+    [
+        (1, 80, True, (2, 44)),  # half, and the four rows beside it
+        (1, 80, False, (1, 80)),
+        (2, 80, True, (2, 80)),
+        (1, 8, True, (1, 8)),  # too low: each half would see all of it
+    ],
+)
+def test_a_slice_by_itself_goes_as_two_where_one_is_slow(
+    idle, monkeypatch, slices, height, in_pairs, wanted
+):
+    monkeypatch.setattr(cascade, "single_images_are_slow", lambda: in_pairs)
+    plan = CascadePlan.create((height // 2, 10), scale=2, stages=1)
+    runner = cascade.StageRunner(
+        idle, plan=plan, stage=1, back_projection=BackProjection(None)
+    )
+    runner.radius, seen = 4, []
+    call = runner.call
+    runner.call = lambda x: seen.append(tuple(x["t2"].shape[:2])) or call(x)
+    t2 = np.random.default_rng(0).random((slices, height // 2, 10, 1), np.float32)
+    out = keras.ops.convert_to_numpy(runner(t2, t2, None))
+    assert seen == [wanted]
+    np.testing.assert_allclose(
+        out[..., 0], upsample(t2[..., 0], (height, 20)), atol=1e-5
+    )
 
 
 def test_a_gpu_takes_more_at_once(monkeypatch):

@@ -7,6 +7,7 @@ import pytest
 from guided_sr.layers.projection import back_project_tensor, separable
 from guided_sr.physics.back_projection import BackProjection, back_project
 from guided_sr.physics.cascade_plan import CascadePlan
+from guided_sr.runtime import compiled
 
 pytestmark = pytest.mark.backend
 
@@ -45,7 +46,9 @@ def test_every_operator_of_a_plan_is_the_same_on_the_device(shape, options, imag
         ):
             x = images(operator.rows.n_from, operator.columns.n_from)
             y = images(operator.rows.n_to, operator.columns.n_to)
-            close(numpy_of(separable(x, operator)), operator(x[..., 0].astype(float)))
+            wanted = operator(x[..., 0].astype(float))
+            close(numpy_of(separable(x, operator)), wanted)
+            close(numpy_of(separable(x, operator, compile=compiled)), wanted)
             close(
                 numpy_of(separable(y, operator, adjoint=True)),
                 operator.adjoint(y[..., 0].astype(float)),
@@ -55,8 +58,9 @@ def test_every_operator_of_a_plan_is_the_same_on_the_device(shape, options, imag
 @pytest.mark.parametrize("how", METHODS, ids=str)
 @pytest.mark.parametrize(("shape", "options"), PLANS)
 @pytest.mark.parametrize("as_tensor", [True, False])
+@pytest.mark.parametrize("options_of_call", [{}, {"compile": compiled}], ids=str)
 def test_back_projection_is_the_same_on_the_device(
-    how, shape, options, as_tensor, images
+    how, shape, options, as_tensor, options_of_call, images
 ):
     plan = CascadePlan.create(shape, **options)
     for level in range(1, plan.stages + 1):
@@ -66,9 +70,10 @@ def test_back_projection_is_the_same_on_the_device(
             x[..., 0].astype(float), y[..., 0].astype(float), operator, **vars(how)
         )
         convert = keras.ops.convert_to_tensor if as_tensor else np.asarray
-        close(
-            numpy_of(back_project_tensor(convert(x), convert(y), operator, how)), wanted
+        found = back_project_tensor(
+            convert(x), convert(y), operator, how, **options_of_call
         )
+        close(numpy_of(found), wanted)
 
 
 def test_the_product_is_float32_whatever_the_precision(images):

@@ -8,7 +8,7 @@ import pytest
 from keras.ops import convert_to_numpy as to_numpy
 
 from guided_sr import GRDN
-from guided_sr.runtime import compiled_call, jit_compile, list_devices
+from guided_sr.runtime import compiled, compiled_call, jit_compile, list_devices
 
 pytestmark = pytest.mark.backend
 
@@ -65,3 +65,32 @@ def test_many_networks_are_not_taken_for_one_that_is_traced_again(tiny, images, 
 def test_xla_is_off_on_a_processor_with_tensorflow():
     on_cpu = keras.backend.backend() == "tensorflow" and not list_devices("gpu")
     assert jit_compile() == (False if on_cpu else "auto")
+
+
+def _scaled(x, pair, factor):
+    left, right = pair
+    image = x if left is None else keras.ops.matmul(left, x)
+    return factor * (image if right is None else keras.ops.matmul(image, right))
+
+
+def test_a_compiled_function_is_itself_at_every_size(rng):
+    assert compiled(_scaled) is compiled(_scaled)
+    for n in (3, 4, 9, 5):
+        x, a = (rng.random((n, n), dtype=np.float32) for _ in range(2))
+        for pair in ((a, a.T), (a, None), (None, a), (None, None)):
+            out = compiled(_scaled)(keras.ops.convert_to_tensor(x), pair, 2.0)
+            np.testing.assert_allclose(to_numpy(out), _scaled(x, pair, 2.0), rtol=1e-5)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's")
+def test_tensorflow_traces_a_function_a_few_times_only(rng):
+    traces = []
+
+    def function(x, a):
+        traces.append(x.shape)
+        return keras.ops.matmul(x, a)
+
+    for n in range(3, 20):
+        x = rng.random((n, 2 * n), dtype=np.float32)
+        compiled(function)(keras.ops.convert_to_tensor(x), x.T)
+    assert len(traces) <= 2
