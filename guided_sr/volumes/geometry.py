@@ -168,8 +168,7 @@ def require_overlap(t1: Volume, t2: Volume) -> float:
         )
     if share < _LITTLE_OVERLAP:
         warn_user(
-            f"the T1 covers {100 * share:.0f} % of the T2; "
-            "elsewhere there is no guide",
+            f"the T1 covers {100 * share:.0f} % of the T2; elsewhere there is no guide",
             path=paths,
         )
     return share
