@@ -225,10 +225,12 @@ class StageRunner:
         a seam; a network that does not tell it is run on whole slices. A slice by
         itself goes as two strips at a time where one image alone is slow.
         """
+        if self.radius is None:
+            return self.call(inputs)
         batch, height, width, _ = inputs["t2"].shape
         at_once = 2 if self.in_pairs and batch == 1 else 1
         rows = max(1, self.work.pixels // (batch * at_once * width))
-        if self.radius is None or height <= 2 * self.radius + rows * (at_once == 1):
+        if height <= 2 * self.radius + rows * (at_once == 1):
             return self.call(inputs)
         cuts = strips(height, rows=rows, overlap=self.radius, at_least=at_once)
         parts = []
