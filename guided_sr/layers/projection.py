@@ -22,7 +22,7 @@ from guided_sr.physics.operators import SeparableOperator, transposed
 
 Function = Callable[..., Any]
 Compile = Callable[[Function], Function]
-Pair = tuple[NDArray[np.float32] | None, ...]
+Tensors = tuple[Any, ...]
 
 
 def _as_it_is(function: Function) -> Function:
@@ -49,7 +49,7 @@ def separable(
         float32 tensor of shape ``(batch, h, w, 1)``.
     """
     matrices = operator.applied
-    pair = _float32(transposed(matrices) if adjoint else matrices)
+    pair = _tensors(transposed(matrices) if adjoint else matrices)
     return compile(_product)(keras.ops.convert_to_tensor(x), pair)
 
 
@@ -77,43 +77,46 @@ def back_project_tensor(
     if how.method is None:
         return x
     x, y = keras.ops.convert_to_tensor(x), keras.ops.convert_to_tensor(y)
-    pair = _float32(operator.applied)
+    pair = _tensors(operator.applied)
     if how.method == "ibp":
-        gain = np.float32(operator.gain)
+        (gain,) = _tensors((np.asarray(operator.gain),))
         for _ in range(how.iterations):
             x = compile(_iteration)(x, y, pair, gain)
         return x
     inverse = exact_inverse(operator, how.number)
-    denominator = np.asarray(inverse.denominator, np.float32)[None, :, :, None]
-    return compile(_exact)(x, y, pair, _float32(inverse.vectors), denominator)
+    (denominator,) = _tensors((inverse.denominator[None, :, :, None],))
+    return compile(_exact)(x, y, pair, _tensors(inverse.vectors), denominator)
 
 
-def _float32(matrices: tuple[NDArray[np.float64] | None, ...]) -> Pair:
-    return tuple(None if a is None else np.asarray(a, np.float32) for a in matrices)
+def _tensors(arrays: tuple[NDArray[np.float64] | None, ...]) -> Tensors:
+    """Arrays in float32 on the device; NumPy's do not divide tensors of PyTorch."""
+    return tuple(
+        None if a is None else keras.ops.convert_to_tensor(np.asarray(a, np.float32))
+        for a in arrays
+    )
 
 
-def _product(x: Any, pair: Pair) -> Any:
+def _product(x: Any, pair: Tensors) -> Any:
     # A leading axis of one makes both products batched ones; without it TensorFlow
     # transposes the whole batch. Indexing takes it as long as a product.
     a_h, a_w = pair
     image = keras.ops.squeeze(keras.ops.cast(x, "float32"), -1)
     if a_h is not None:
-        left = keras.ops.expand_dims(keras.ops.convert_to_tensor(a_h), 0)
-        image = keras.ops.matmul(left, image)
+        image = keras.ops.matmul(keras.ops.expand_dims(a_h, 0), image)
     if a_w is not None:
-        right = keras.ops.transpose(keras.ops.convert_to_tensor(a_w))
+        right = keras.ops.transpose(a_w)
         image = keras.ops.matmul(image, keras.ops.expand_dims(right, 0))
     return keras.ops.expand_dims(image, -1)
 
 
-def _iteration(x: Any, y: Any, pair: Pair, gain: Any) -> Any:
+def _iteration(x: Any, y: Any, pair: Tensors, gain: Any) -> Any:
     return x + gain * _product(y - _product(x, pair), _flipped(pair))
 
 
-def _exact(x: Any, y: Any, pair: Pair, vectors: Pair, denominator: Any) -> Any:
+def _exact(x: Any, y: Any, pair: Tensors, vectors: Tensors, denominator: Any) -> Any:
     inner = _product(y - _product(x, pair), _flipped(vectors)) / denominator
     return x + _product(_product(inner, vectors), _flipped(pair))
 
 
-def _flipped(pair: Pair) -> Pair:
+def _flipped(pair: Tensors) -> Tensors:
     return tuple(None if a is None else keras.ops.transpose(a) for a in pair)
