@@ -20,8 +20,11 @@ def jit_compile() -> bool | str:
     XLA's convolutions are slower than oneDNN's on a CPU with TensorFlow; there it
     is off. Elsewhere Keras decides.
     """
-    on_cpu = keras.backend.backend() == "tensorflow" and not list_devices("gpu")
-    return False if on_cpu else "auto"
+    return False if _tensorflow_on_cpu() else "auto"
+
+
+def _tensorflow_on_cpu() -> bool:
+    return keras.backend.backend() == "tensorflow" and not list_devices("gpu")
 
 
 def new_sizes_cost() -> bool:
@@ -38,7 +41,7 @@ def single_images_are_slow() -> bool:
     On a CPU TensorFlow gives a convolution of a single image to another kernel of
     oneDNN, which takes two and a half times as long a pixel.
     """
-    return keras.backend.backend() == "tensorflow" and not list_devices("gpu")
+    return _tensorflow_on_cpu()
 
 
 @functools.cache
