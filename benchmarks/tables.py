@@ -18,6 +18,7 @@ import numpy as np
 
 Run = dict[str, Any]
 SEED = 0
+PLATEAU = "supervised without paintings, 3200 steps, with air"
 
 
 def interval(differences: np.ndarray, draws: int = 5000) -> tuple[float, float]:
@@ -30,6 +31,10 @@ def interval(differences: np.ndarray, draws: int = 5000) -> tuple[float, float]:
 
 _PRESETS = {
     "recipe": "",
+    "1600 steps": "",
+    "3200 steps": "",
+    "6400 steps": "",
+    "800 steps": "",
     "air unknown": ", air unknown",
     "half the steps": ", half the steps",
     "no air, half the steps": ", air unknown, half the steps",
@@ -95,13 +100,14 @@ def seeds(runs: Sequence[Run]) -> list[str]:
         "|---|---|---|--:|--:|--:|",
     ]
     for own, taught, title in (
-        ("recipe", "supervised", ""),
+        ("recipe", PLATEAU, ""),
+        ("800 steps", "supervised", ", 800 steps"),
         (
             "air unknown",
             "supervised without paintings, 800 steps",
-            ", air unknown",
+            ", 800 steps, air unknown",
         ),
-        ("half the steps", "supervised", ", half the steps"),
+        ("half the steps", "supervised", ", 400 steps"),
         ("no lower starts", "supervised", ", no lower starts"),
         (
             "neither air nor lower starts",
@@ -146,23 +152,29 @@ def air(runs: Sequence[Run]) -> list[str]:
         "|---|---|--:|--:|--:|",
     ]
     for known, unknown, title in (
-        ("recipe", "air unknown", ""),
-        ("supervised", "supervised without paintings, 800 steps", ", supervised"),
+        ("recipe", ("air unknown", "1600 steps, air unknown"), ""),
+        (
+            "supervised",
+            ("supervised without paintings, 800 steps",),
+            ", supervised",
+        ),
     ):
         before = {
-            (run["recipe"], run["test"]): run["gain"]
-            for run in runs
-            if run["label"] == unknown
+            _training(run): run["gain"] for run in runs if run["label"] in unknown
         }
         after = [run for run in runs if run["label"] == known]
-        for run in sorted(after, key=lambda one: (one["recipe"], one["test"])):
-            gain = before.get((run["recipe"], run["test"]))
+        for run in sorted(after, key=_training):
+            gain = before.get(_training(run))
             if gain is not None:
                 lines.append(
                     f"| `{run['recipe']}`{title} | {run['test']} | {gain:+.2f} |"
                     f" **{run['gain']:+.2f}** | {run['gain'] - gain:+.2f} |"
                 )
     return lines
+
+
+def _training(run: Run) -> tuple[str, str, int]:
+    return run["recipe"], run["test"], run["training"]["max_steps"]
 
 
 def _slices(runs: Sequence[Run]) -> np.ndarray:
